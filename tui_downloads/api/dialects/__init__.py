@@ -1,0 +1,1 @@
+"""Five published download APIs, each its own application."""

@@ -1,0 +1,1 @@
+"""Settings: one TOML file, environment and flags over it."""

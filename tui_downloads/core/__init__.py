@@ -1,0 +1,1 @@
+"""Pure decisions: standard library only, no await, clock, disk or socket."""

@@ -1,0 +1,112 @@
+"""What a server says about a file: header fields, validators and the resource they describe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+
+class Headers:
+    """Header fields in the order they came, found without regard to case."""
+
+    __slots__ = ("_pairs",)
+
+    def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
+        self._pairs = tuple((name.lower(), value.strip()) for name, value in pairs)
+
+    def get(self, name: str, default: str = "") -> str:
+        """Give the last value of a field."""
+        name = name.lower()
+        for key, value in reversed(self._pairs):
+            if key == name:
+                return value
+        return default
+
+    def all(self, name: str) -> list[str]:
+        """Give every value of a field in order."""
+        name = name.lower()
+        return [value for key, value in self._pairs if key == name]
+
+    def __contains__(self, name: str) -> bool:
+        name = name.lower()
+        return any(key == name for key, _ in self._pairs)
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return iter(self._pairs)
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __repr__(self) -> str:
+        # Values may carry cookies and signed links, so only the names are shown.
+        return "Headers(" + ", ".join(name for name, _ in self._pairs) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The status line and fields of a final answer, before its body."""
+
+    status: int
+    """HTTP status; FTP and SFTP are told as 200 and 206."""
+    headers: Headers = field(default_factory=Headers)
+    reason: str = ""
+    url: str = ""
+    """Where the answer came from, after redirects, without userinfo."""
+    hops: tuple[str, ...] = ()
+    """The links that were followed, without userinfo."""
+    scheme: str = "http"
+    http_version: str = "1.1"
+    address: str = ""
+    """The peer's IP address and port."""
+    tls: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Validator:
+    """What tells one version of a file from another (RFC 9110, section 8.8)."""
+
+    etag: str = ""
+    """As sent, quotes and W/ included."""
+    last_modified: str = ""
+    """As sent."""
+    strong_date: bool = False
+    """Last-Modified is strong: the answer's Date is at least a second later (RFC 9110, section 8.8.2.2)."""
+
+    @property
+    def strong_etag(self) -> str:
+        """The ETag if it is strong, else empty."""
+        return self.etag if self.etag.startswith('"') and self.etag.endswith('"') and len(self.etag) >= 2 else ""
+
+    @property
+    def if_range(self) -> str:
+        """What may stand in If-Range: a strong ETag, or a strong date where there is no ETag; else empty."""
+        if self.etag:
+            return self.strong_etag
+        return self.last_modified if self.strong_date else ""
+
+    @property
+    def strong(self) -> bool:
+        return bool(self.if_range)
+
+    def __str__(self) -> str:
+        return self.etag or self.last_modified
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """What is known of a remote file from its first honest answer."""
+
+    url: str
+    """The final link, without userinfo."""
+    size: int | None = None
+    validator: Validator = field(default_factory=Validator)
+    ranges: bool = False
+    """A real 206 was seen."""
+    name: str = ""
+    """A safe name from Content-Disposition or the link; never empty after a judgement."""
+    original: str = ""
+    """The name as the server gave it, not cleaned."""
+    content_type: str = ""
+    content_encoding: str = ""
+    digests: tuple[tuple[str, str], ...] = ()
+    """(algorithm, hex) of the whole file, from Repr-Digest and its like."""

@@ -1,0 +1,1 @@
+"""A practice server with honest and faulty paths."""

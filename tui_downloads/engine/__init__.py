@@ -1,0 +1,1 @@
+"""The engine: joins bytes, disk, sources and store behind one promise."""

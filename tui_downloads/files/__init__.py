@@ -1,0 +1,1 @@
+"""How bytes stay: part files, journals, publishing, hashing and free space."""

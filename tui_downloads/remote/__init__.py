@@ -1,0 +1,1 @@
+"""The engine promise kept over the native API of another process."""

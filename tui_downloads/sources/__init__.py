@@ -1,0 +1,1 @@
+"""What a link means: pure resolvers that ask questions and are sent answers."""

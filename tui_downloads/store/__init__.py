@@ -1,0 +1,1 @@
+"""What is remembered: the list, options, files and history in SQLite."""

@@ -1,0 +1,1 @@
+"""How bytes arrive: libcurl, its address policy, and a scripted fake."""
