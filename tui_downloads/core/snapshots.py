@@ -149,7 +149,7 @@ class DownloadView:
     files_total: int = 1
     files_done: int = 0
     duplicate_of: str | None = None
-    meta: Mapping[str, Any] = field(default=EMPTY)
+    meta: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """What a face wants to find again (quality, format, node ids); JSON values only, never secrets."""
 
     @property
@@ -180,7 +180,7 @@ class DetailView:
     """One sample a second, the newest last, at most 300."""
     log: tuple[tuple[float, str], ...] = ()
     """(epoch seconds, sentence), the newest last, at most 200."""
-    options: Mapping[str, Any] = field(default=EMPTY)
+    options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +237,7 @@ class Snapshot:
 
     revision: int = 0
     at: float = 0.0
-    downloads: Mapping[str, DownloadView] = field(default=EMPTY)
+    downloads: Mapping[str, DownloadView] = field(default_factory=lambda: EMPTY)
     totals: Totals = field(default_factory=Totals)
     limits: Limits = field(default_factory=Limits)
     info: EngineInfo = field(default_factory=EngineInfo)
@@ -253,7 +253,7 @@ class Event:
     """added, state, progress, file, removed, log or gap."""
     id: str = ""
     state: str = ""
-    data: Mapping[str, Any] = field(default=EMPTY)
+    data: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)

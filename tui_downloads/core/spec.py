@@ -78,7 +78,7 @@ class Credentials:
     """A Netscape cookie file's text."""
     proxy_user: str = ""
     proxy_password: str = ""
-    extra: Mapping[str, str] = field(default=EMPTY)
+    extra: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Secrets of a source, such as a package's password."""
 
     def __repr__(self) -> str:
@@ -125,9 +125,9 @@ class AddRequest:
     `refuse` raises a Conflict with the code DUPLICATE."""
     top: bool = False
     """Put it before everything of its priority."""
-    source: Mapping[str, Any] = field(default=EMPTY)
+    source: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """What its source needs: ids of a bundle, a media preset, chosen files. JSON values, no secrets."""
-    meta: Mapping[str, Any] = field(default=EMPTY)
+    meta: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """What a face wants to find again; see DownloadView.meta."""
 
     def with_(self, **changes: Any) -> AddRequest:

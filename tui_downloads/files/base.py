@@ -27,7 +27,7 @@ class Origin:
     created_at: float = 0.0
     checksum: str | None = None
     content_type: str = ""
-    extra: Mapping[str, Any] = field(default=EMPTY)
+    extra: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
 
 @dataclass(frozen=True, slots=True)
