@@ -1,0 +1,230 @@
+"""The practice server: HTTP/1.1 over asyncio streams, honest where a link does not say otherwise."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import threading
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+
+from tui_downloads.demo.answers import Answer, Body, Visit, answer_file, plain
+from tui_downloads.demo.content import digest
+from tui_downloads.demo.delivery import Channel, Gone, deliver
+from tui_downloads.demo.faults import BadLink
+from tui_downloads.demo.index import index_page
+from tui_downloads.demo.paths import Checksum, Index, PracticeFile, file_path, read_path
+from tui_downloads.demo.request import Request, read_head
+
+Script = Callable[[Request, Channel], Awaitable[None]] | bytes
+"""What a scripted path does: speak on the channel itself, or send these bytes and close."""
+
+_HEAD_LIMIT = 1 << 20
+
+
+class PracticeServer:
+    """A server on 127.0.0.1 whose files are known byte by byte and whose faults are ordered by link.
+
+    `requests`, `script`, `peak` and `swap` may be used from any thread.
+    """
+
+    def __init__(
+        self, *, port: int = 0, ssl_context: ssl.SSLContext | None = None, proxy_login: str | None = None
+    ) -> None:
+        self.port = port
+        """The port, known after the start; a stopped server comes back on the same one."""
+        self.requests: list[Request] = []
+        """Every request, in the order of arrival."""
+        self.script: dict[str, Script] = {}
+        """Paths that are answered by a script of the test instead of the path language."""
+        self.connections = 0
+        """How many connections have been opened in all."""
+        self.peak: Counter[str] = Counter()
+        """For each path, the most requests that were open at once."""
+        self._ssl = ssl_context
+        self._proxy_login = proxy_login
+        self._versions: dict[str, int] = {}
+        self._counts: Counter[str] = Counter()
+        self._busy: Counter[str] = Counter()
+        self._channels: dict[Channel, asyncio.Task[None]] = {}
+        self._server: asyncio.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        self._loop = asyncio.get_running_loop()
+        # A client that leaves TLS without a word must not hold up the stop for the default 30 seconds.
+        patience = 1.0 if self._ssl else None
+        self._server = await asyncio.start_server(
+            self._converse,
+            "127.0.0.1",
+            self.port,
+            ssl=self._ssl,
+            ssl_shutdown_timeout=patience,
+            limit=_HEAD_LIMIT,
+            backlog=1024,
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def stop(self) -> None:
+        """Stop listening and cut every connection; `start` brings the server back."""
+        if self._server is None:
+            return
+        self._server.close()
+        tasks = list(self._channels.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._server.wait_closed()
+        self._server = None
+
+    async def __aenter__(self) -> PracticeServer:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def url(self, path: str = "/") -> str:
+        """Give the whole link of a path."""
+        return f"{'https' if self._ssl else 'http'}://127.0.0.1:{self.port}{path}"
+
+    def file(self, size: int, name: str, **options: object) -> str:
+        """Give the whole link of a file; options as in `faults.Faults`, True for a flag."""
+        return self.url(file_path(size, name, **options))
+
+    def swap(self, name: str, version: int) -> None:
+        """Put other bytes with other validators under a name, as when the remote file is replaced."""
+        self._versions[name] = version
+
+    def drop_connections(self) -> None:
+        """Cut every open connection, as when a line goes down."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._drop_all)
+
+    def _drop_all(self) -> None:
+        for channel in self._channels:
+            channel.drop()
+
+    def asked_for(self, path: str) -> list[Request]:
+        """Give the requests for one path, whatever their query."""
+        return [request for request in list(self.requests) if request.path == path]
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        channel = Channel(reader, writer, self.connections)
+        task = asyncio.current_task()
+        assert task is not None
+        self._channels[channel] = task
+        try:
+            while await self._serve_one(channel):
+                pass
+        except (Gone, asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
+            pass
+        except asyncio.CancelledError:
+            # Only `stop` cancels; the stream protocol would report a task that ends cancelled.
+            channel.drop()
+        finally:
+            del self._channels[channel]
+            await channel.hang_up()
+
+    async def _serve_one(self, channel: Channel) -> bool:
+        """Answer one request; False when the connection is to be closed."""
+        request = await self._read(channel)
+        if request is None:
+            await deliver(channel, Request("GET", "", "", "", {}), plain(400, "That is not HTTP."), 1)
+            return False
+        self.requests.append(request)
+        scripted = self.script.get(request.path)
+        if scripted is not None:
+            await _play(scripted, request, channel)
+            return True
+        self._busy[request.target] += 1
+        self.peak[request.path] = max(self.peak[request.path], self._busy[request.target])
+        try:
+            await self._answer(channel, request)
+        finally:
+            self._busy[request.target] -= 1
+        return request.headers.get("connection", "").lower() != "close"
+
+    async def _read(self, channel: Channel) -> Request | None:
+        try:
+            raw = await channel.reader.readuntil(b"\r\n\r\n")
+            request = read_head(raw[:-4])
+            length = int(request.headers.get("content-length", "0"))
+        except (ValueError, asyncio.LimitOverrunError):
+            return None
+        request.body = await channel.reader.readexactly(length)
+        request.connection = channel.number
+        request.at = asyncio.get_running_loop().time()
+        return request
+
+    async def _answer(self, channel: Channel, request: Request) -> None:
+        count = self._counts[request.target] + 1
+        if request.method != "HEAD":
+            self._counts[request.target] = count
+        busy = self._busy[request.target]
+        try:
+            thing = read_path(request.path, request.query)
+            if isinstance(thing, PracticeFile) and thing.faults.latency:
+                await asyncio.sleep(thing.faults.latency / 1000)
+            answer = self._decide(request, thing, count, busy)
+        except (BadLink, ValueError) as exc:
+            answer = plain(400, str(exc))
+        request.answered = answer.status
+        await deliver(channel, request, answer, count)
+
+    def _decide(self, request: Request, thing: PracticeFile | Checksum | Index | None, count: int, busy: int) -> Answer:
+        if self._proxy_login is not None and not request.knows(self._proxy_login, "proxy-authorization"):
+            return plain(407, "This proxy wants a login.", ("Proxy-Authenticate", 'Basic realm="practice"'))
+        match thing:
+            case None:
+                return plain(404, "There is no such file.")
+            case Index():
+                return Answer(200, [("Content-Type", "text/html; charset=utf-8")], Body.of(index_page(self.url())))
+            case Checksum(algo, file):
+                hexed = digest(file.name, file.size, algo, self._version(file, count))
+                return plain(200, f"{hexed}  {file.name.rpartition('/')[2]}")
+            case PracticeFile():
+                return answer_file(request, thing, Visit(count, busy, self._version(thing, count)))
+
+    def _version(self, file: PracticeFile, count: int) -> int:
+        version = file.faults.version
+        if version is None:
+            version = self._versions.get(file.name, 0)
+        return version + (file.faults.swap is not None and count > file.faults.swap)
+
+
+async def _play(script: Script, request: Request, channel: Channel) -> None:
+    if isinstance(script, bytes):
+        await channel.send(script)
+        await channel.close()
+    else:
+        await script(request, channel)
+
+
+@contextmanager
+def serve_in_thread(
+    *, port: int = 0, ssl_context: ssl.SSLContext | None = None, proxy_login: str | None = None
+) -> Iterator[PracticeServer]:
+    """Run a practice server on a loop and in a thread of its own while the block lasts."""
+    server = PracticeServer(port=port, ssl_context=ssl_context, proxy_login=proxy_login)
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="practice-server", daemon=True)
+    thread.start()
+    try:
+        asyncio.run_coroutine_threadsafe(server.start(), loop).result()
+        yield server
+    finally:
+        asyncio.run_coroutine_threadsafe(server.stop(), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
