@@ -1,0 +1,154 @@
+"""The Content-Disposition field (RFC 6266, RFC 8187): reading whatever servers send, writing what browsers read."""
+
+from __future__ import annotations
+
+import binascii
+import re
+import unicodedata
+from urllib.parse import quote, unquote_to_bytes
+
+MAX_LENGTH = 8 * 1024
+_TOKEN = re.compile(r"[^\s;=\"]+")
+_CONTINUED = re.compile(r"filename\*([0-9]{1,3})(\*?)", re.ASCII)
+_WORD = re.compile(r"=\?([A-Za-z0-9_\-]{1,40})(?:\*[A-Za-z\-]*)?\?([bBqQ])\?([^?]*)\?=")
+_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+
+
+def filename(value: str) -> str:
+    """Give the file name that a field's value names, decoded but not cleaned; empty where there is none.
+
+    `filename*` wins over `filename`; of a name with a path only the last component counts.
+    """
+    found = _parameters(value[:MAX_LENGTH])
+    name = _extended(found.get("filename*", "")) or _pieces(found) or _plain(found.get("filename", ""))
+    return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
+
+
+def _parameters(value: str) -> dict[str, str]:
+    """Collect the parameters; the first of a name counts. A value without a disposition type is read as well."""
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(value):
+        token = _TOKEN.match(value, at)
+        if token is None:
+            at += 1
+            continue
+        at = _spaces(value, token.end())
+        if at < len(value) and value[at] == "=":
+            text, at = _value(value, _spaces(value, at + 1))
+            found.setdefault(token[0].lower(), text)
+    return found
+
+
+def _spaces(value: str, at: int) -> int:
+    while at < len(value) and value[at] in " \t":
+        at += 1
+    return at
+
+
+def _value(value: str, at: int) -> tuple[str, int]:
+    if value[at : at + 1] != '"':
+        end = value.find(";", at)
+        end = len(value) if end < 0 else end
+        return value[at:end].strip(), end + 1
+    out: list[str] = []
+    at += 1
+    while at < len(value) and value[at] != '"':
+        # Old Microsoft servers send whole paths unescaped, so a backslash escapes nothing but a quote and itself.
+        if value[at] == "\\" and value[at + 1 : at + 2] in ('"', "\\"):
+            at += 1
+        out.append(value[at])
+        at += 1
+    return "".join(out), at + 1
+
+
+def _extended(value: str) -> str:
+    """Decode `charset'language'percent-encoded`; empty where it is broken, so that `filename` may be tried."""
+    charset, quote_mark, rest = value.strip("\"'").partition("'")
+    _, second, text = rest.partition("'")
+    if not quote_mark or not second:
+        # Without charset and language it is what the server took `filename*` for: percent-encoded UTF-8.
+        return _percent(value)
+    return _decode(unquote_to_bytes(text), charset)
+
+
+def _pieces(found: dict[str, str]) -> str:
+    """Join the continuations of RFC 2231, `filename*0*=…; filename*1=…`."""
+    if len(found) < 2 and "filename*0" not in found and "filename*0*" not in found:
+        return ""
+    pieces: dict[int, tuple[str, bool]] = {}
+    for key, value in found.items():
+        match = _CONTINUED.fullmatch(key)
+        if match is not None:
+            pieces.setdefault(int(match[1]), (value, bool(match[2])))
+    if 0 not in pieces:
+        return ""
+    charset, data = "utf-8", b""
+    for index in range(len(pieces)):
+        if index not in pieces:
+            break
+        value, encoded = pieces[index]
+        if index == 0 and encoded and value.count("'") >= 2:
+            charset, _, value = value.split("'", 2)
+        data += unquote_to_bytes(value) if encoded else value.encode("utf-8", "surrogatepass")
+    return _decode(data, charset) or data.decode("utf-8", "replace")
+
+
+def _decode(data: bytes, charset: str) -> str:
+    try:
+        return data.decode(charset or "utf-8")
+    except (LookupError, UnicodeError, ValueError):
+        pass
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return ""
+
+
+def _plain(value: str) -> str:
+    """Decode a `filename`: raw UTF-8 or Latin-1 bytes, percent-encoding, and RFC 2047 words, as browsers do."""
+    text = raw_text(value)
+    if "=?" in text:
+        text = _WORD.sub(_word, text)
+    return _percent(text) if "%" in text else text
+
+
+def raw_text(value: str) -> str:
+    """Decode a field's value whose bytes were taken for Latin-1: UTF-8 where they are that, else as they are."""
+    if value.isascii():
+        return value
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _percent(text: str) -> str:
+    if not _PERCENT.search(text):
+        return text
+    try:
+        return unquote_to_bytes(text.encode("utf-8", "surrogatepass")).decode()
+    except UnicodeError:
+        return text
+
+
+def _word(match: re.Match[str]) -> str:
+    charset, kind, text = match.groups()
+    data = text.encode("ascii", "ignore")
+    try:
+        if kind in "bB":
+            return data.decode() if not data else _decode(binascii.a2b_base64(data + b"=="), charset) or match[0]
+        return _decode(binascii.a2b_qp(data, header=True), charset) or match[0]
+    except binascii.Error:
+        return match[0]
+
+
+def content_disposition(title: str, kind: str = "attachment") -> str:
+    """Write the field for an answer of ours: `filename*` first, an ASCII `filename` last."""
+    title = _CONTROL.sub("_", title) or "download"
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    plain = re.sub(r'[\\"%/]', "_", plain).strip() or "download"
+    if plain.startswith(".") and not title.startswith("."):
+        plain = "download" + plain
+    return f"{kind}; filename*=UTF-8''{quote(title, safe='!#$&+-.^_`|~')}; filename=\"{plain}\""
