@@ -26,7 +26,8 @@ class Channel:
         self.number = number
         self._writer = writer
         # Without a buffer of ours, `send` returns when the kernel has the bytes, and a reset cuts where it should.
-        writer.transport.set_write_buffer_limits(0)
+        # One and not zero: at zero asyncio's TLS transport pauses the writer while it has nothing to write.
+        writer.transport.set_write_buffer_limits(high=1, low=0)
 
     async def send(self, data: bytes) -> None:
         """Send bytes as they are.
