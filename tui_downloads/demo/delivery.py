@@ -160,9 +160,10 @@ async def _send_body(channel: Channel, request: Request, answer: Answer, stop: i
     at = 0
     while at < stop:
         data = answer.body.read(at, min(stop, at + pace.piece))
-        await channel.send(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
+        # Counted first: whoever has received bytes finds them in the log.
         at += len(data)
         request.sent = at
+        await channel.send(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
         await pace.after(len(data))
     if chunked and stop == answer.body.length:
         await channel.send(b"0\r\n\r\n")
@@ -182,8 +183,8 @@ async def deliver(channel: Channel, request: Request, answer: Answer, count: int
     stop = min(cut.at, answer.body.length) if cut else answer.body.length
     small = stop <= _PIECE and not (cut or faults.rate or faults.slow or faults.drip is not None)
     if small and answer.framing is Framing.LENGTH:
-        await channel.send(answer.head() + answer.body.read(0, stop))
         request.sent = stop
+        await channel.send(answer.head() + answer.body.read(0, stop))
     else:
         await channel.send(answer.head())
         await _send_body(channel, request, answer, stop, count)

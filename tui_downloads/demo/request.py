@@ -34,7 +34,7 @@ class Request:
     answered: int = 0
     """The status sent, 0 before there is one."""
     sent: int = 0
-    """Bytes of the body that were handed to the network."""
+    """Bytes of the body that were handed to the network; the client has no more than these."""
 
     @property
     def range(self) -> str | None:
