@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+
+_STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\U0010ffff]+"')
+"""An opaque tag of RFC 9110, section 8.8.3, not weak and not empty."""
 
 
 class Headers:
@@ -12,7 +16,8 @@ class Headers:
     __slots__ = ("_pairs",)
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
-        self._pairs = tuple((name.lower(), value.strip()) for name, value in pairs)
+        # Only the white space of HTTP is cut: U+00A0 is half a letter where a value is UTF-8 read as Latin-1.
+        self._pairs = tuple([(name.lower(), value.strip(" \t\r\n")) for name, value in pairs])
 
     def get(self, name: str, default: str = "") -> str:
         """Give the last value of a field."""
@@ -74,8 +79,8 @@ class Validator:
 
     @property
     def strong_etag(self) -> str:
-        """The ETag if it is strong, else empty."""
-        return self.etag if self.etag.startswith('"') and self.etag.endswith('"') and len(self.etag) >= 2 else ""
+        """The ETag if it is strong, else empty; `""` is one that some servers send for every file."""
+        return self.etag if _STRONG.fullmatch(self.etag) else ""
 
     @property
     def if_range(self) -> str:

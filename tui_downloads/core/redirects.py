@@ -1,0 +1,91 @@
+"""Where a redirect leads, and what may not go there with it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urljoin
+
+from .disposition import raw_text
+from .errors import Code, DownloadError
+from .links import Link, parse_link
+from .resource import Head
+
+STATUSES = frozenset({301, 302, 303, 307, 308})
+LIMIT = 20
+_HIGH = re.compile(r"[\x80-\xff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Hop:
+    """The next request of a chain of redirects."""
+
+    url: str
+    """Canonical, without userinfo and fragment."""
+    keep_secrets: bool
+    """Every link of the chain has one origin: user, password, cookies given by hand and Referer may go on."""
+    method: str = "GET"
+    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """The caller's own fields that still go; none once the origin has changed."""
+    keep_body: bool = False
+
+
+def is_redirect(head: Head) -> bool:
+    """Say whether an answer sends the client elsewhere."""
+    return head.status in STATUSES
+
+
+def next_hop(
+    url: str,
+    head: Head,
+    request_headers: Sequence[tuple[str, str]] = (),
+    hops: Sequence[str] = (),
+    limit: int = LIMIT,
+    *,
+    method: str = "GET",
+) -> Hop:
+    """Decide where an answer sends the request for `url`; `hops` are the links that came before it.
+
+    Raises:
+        DownloadError: REDIRECT_ERROR for a loop, too many hops, no target or a scheme that may not be followed.
+    """
+    target = _target(url, head)
+    visited = [parse_link(link) for link in (*hops, url)]
+    if len(visited) > limit:
+        raise _refused(f"The server redirected more than {limit} times.", head)
+    # A server that sets a cookie may send the client to the same link once more, to see it come back.
+    seen = sum(1 for link in visited if link.url_without_userinfo == target.url_without_userinfo)
+    if seen > (1 if "set-cookie" in head.headers else 0):
+        raise _refused("The server redirects in a circle.", head)
+    keep = all(link.origin == target.origin for link in visited)
+    becomes_get = head.status == 303 or (head.status in (301, 302) and method == "POST")
+    return Hop(
+        target.url_without_userinfo,
+        keep,
+        "GET" if becomes_get and method != "HEAD" else method,
+        tuple(request_headers) if keep else (),
+        not becomes_get,
+    )
+
+
+def _target(url: str, head: Head) -> Link:
+    raw = head.headers.get("location")
+    if not raw:
+        raise _refused("The server redirects without saying where to.", head)
+    # Bytes that are no UTF-8 are sent back as they came.
+    text = raw_text(raw)
+    if text is raw and not raw.isascii():
+        text = _HIGH.sub(lambda match: f"%{ord(match[0]):02X}", raw)
+    base = parse_link(url)
+    try:
+        target = parse_link(text if "://" in text.partition("?")[0] else urljoin(base.url_without_userinfo, text))
+    except (DownloadError, ValueError):
+        raise _refused("The server redirects to something that is no usable link.", head) from None
+    if target.scheme not in ("http", "https") or base.scheme not in ("http", "https"):
+        raise _refused(f"The server redirects to {target.scheme}://, which is not followed.", head)
+    return target
+
+
+def _refused(message: str, head: Head) -> DownloadError:
+    return DownloadError(Code.REDIRECT_ERROR, message, status=head.status)
