@@ -65,6 +65,11 @@ class Segment:
         """Whether the end is not known."""
         return self.end >= OPEN
 
+    @property
+    def bound(self) -> int | None:
+        """The end, or None where it is not known: what a request may say."""
+        return None if self.end >= OPEN else self.end
+
     def note(self, now: float) -> None:
         """Take a sample of the speed."""
         before = self._meter.total

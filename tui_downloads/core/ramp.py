@@ -42,6 +42,10 @@ class Ramp:
         self._samples: deque[tuple[float, int]] = deque()
         self._refused_at: float | None = None
 
+    def start_at(self, target: int) -> None:
+        """Begin with as many connections as the user asked for, without proof that each one helps."""
+        self._target = max(1, target)
+
     @property
     def target(self) -> int:
         """The latest decision."""

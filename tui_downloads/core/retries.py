@@ -1,0 +1,192 @@
+"""When to try again: waits that grow, what a server asks for, and what was learned about hosts that refuse."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from .errors import Code, DownloadError
+
+LONGEST_PAUSE = 3600.0
+"""Seconds; a server that asks for more is asked again sooner."""
+CEILING_LASTS = 86400.0
+"""Seconds for which a host's ceiling is believed."""
+BURST_OF_REFUSALS = 1.0
+"""Seconds in which refusals belong together: connections that were opened together are refused together."""
+PATIENCE = 8
+"""Tries at least for a server that only asks us to wait."""
+ONCE = frozenset({404, 410, 421})
+"""Statuses that are tried once more: a mirror behind the name may lag, a connection may lead to the wrong host."""
+
+_SECONDS = re.compile(r"[0-9]{1,40}(\.[0-9]{0,40})?", re.ASCII)
+
+
+def parse_retry_after(text: str, now: float) -> float | None:
+    """Read a Retry-After field, seconds or an HTTP-date, as seconds from `now` (epoch); None if it says nothing."""
+    text = text.strip()
+    if _SECONDS.fullmatch(text):
+        return min(float(text), LONGEST_PAUSE)
+    if not text or len(text) > 64 or not text.isascii():
+        return None
+    try:
+        then = parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError, AttributeError, OSError):
+        # The standard library's parser lets several of its own mistakes through.
+        return None
+    return min(max(0.0, then - now), LONGEST_PAUSE)
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential waits with full jitter."""
+
+    base: float = 1.0
+    cap: float = 300.0
+
+    def wait(self, tries: int, random: float) -> float:
+        """Give the seconds before the next try: `tries` have failed, from 1 on; `random` is between 0 and 1."""
+        return random * self.most(tries)
+
+    def most(self, tries: int) -> float:
+        """Give the longest that the wait may be."""
+        # The exponent is bounded before the power, which would overflow.
+        return min(self.cap, self.base * 2.0 ** min(max(0, tries - 1), 60))
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Try again after a wait."""
+
+    wait: float
+    tries: int
+    """How many tries have failed, this one included where it counts; the count for the next decision."""
+    asked: bool = False
+    """The server named the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Trying again by itself would not help, or was tried often enough."""
+
+    error: DownloadError
+    tries: int = 0
+
+
+def decide(
+    error: DownloadError,
+    tries: int,
+    random: float,
+    *,
+    retries: int = 5,
+    online: bool = True,
+    backoff: Backoff | None = None,
+) -> Retry | GiveUp:
+    """Decide after a failed try: `tries` failed in a row before it without a byte of progress, `retries` are allowed.
+
+    While the network is down no try is spent. What the server asks for wins over our own wait, with a little jitter
+    on top so that everybody does not come back at the same instant.
+    """
+    backoff = backoff or Backoff()
+    allowed = _allowed(error, retries)
+    if not allowed:
+        return GiveUp(error, tries + 1)
+    if not online:
+        return Retry(backoff.wait(tries + 1, random), tries)
+    tries += 1
+    if tries > allowed:
+        return GiveUp(error, tries)
+    if error.retry_after is not None:
+        asked = min(max(0.0, error.retry_after), LONGEST_PAUSE)
+        return Retry(asked + random * min(1.0, 0.1 * asked), tries, asked=True)
+    return Retry(backoff.wait(tries, random), tries)
+
+
+def _allowed(error: DownloadError, retries: int) -> int:
+    """Say how many tries more an error is worth."""
+    if error.status in ONCE or (error.code is Code.REMOTE_FILE_NOT_FOUND and error.status is None):
+        return min(retries, 1)
+    if not error.retry:
+        return 0
+    if error.code is Code.RATE_LIMITED and retries > 0:
+        return max(retries, PATIENCE)
+    return retries
+
+
+@dataclass(frozen=True, slots=True)
+class Ceiling:
+    """How many connections a host is known to allow, and how that is known."""
+
+    host: str
+    connections: int
+    learned_at: float
+    """Epoch seconds."""
+    reason: str = ""
+
+    def __str__(self) -> str:
+        connections = "1 connection" if self.connections == 1 else f"{self.connections} connections"
+        return f"{self.host} is asked with at most {connections}" + (f": {self.reason}" if self.reason else "")
+
+
+class HostBook:
+    """What was learned about hosts: ceilings 8, 4, 2, 1 where connections were refused, and times to come back."""
+
+    # Mutable state: the ceilings and the times, by host.
+    def __init__(self, ceilings: Iterable[Ceiling] = ()) -> None:
+        self._ceilings = {ceiling.host: ceiling for ceiling in ceilings}
+        self._later: dict[str, float] = {}
+
+    def ceiling(self, host: str, now: float) -> int | None:
+        """Give how many connections a host is believed to allow, or None if nothing is known."""
+        known = self.known(host, now)
+        return None if known is None else known.connections
+
+    def known(self, host: str, now: float) -> Ceiling | None:
+        """Give a host's ceiling with its reason while it is believed."""
+        known = self._ceilings.get(host)
+        # A clock that was set back must not make a ceiling eternal.
+        if known is not None and not 0 <= now - known.learned_at < CEILING_LASTS:
+            del self._ceilings[host]
+            return None
+        return known
+
+    def refused(self, host: str, connections: int, now: float, reason: str = "") -> int:
+        """Learn that a host refused the last of so many connections, and give its ceiling."""
+        known = self.known(host, now)
+        if known is not None and now - known.learned_at < BURST_OF_REFUSALS:
+            return known.connections
+        below = max(1, connections // 2)
+        if known is not None:
+            below = min(below, known.connections)
+        self._ceilings[host] = Ceiling(host, below, now, reason)
+        return below
+
+    def hold(self, host: str, until: float) -> None:
+        """Remember when a host may be asked again; an earlier time than is known changes nothing."""
+        self._later[host] = max(until, self._later.get(host, until))
+
+    def retry_at(self, host: str, now: float) -> float | None:
+        """Give the time at which a host may be asked again, or None if it may be asked."""
+        until = self._later.get(host)
+        if until is not None and until <= now:
+            del self._later[host]
+            return None
+        return until
+
+    def forget(self, host: str) -> None:
+        """Believe nothing of a host."""
+        self._ceilings.pop(host, None)
+        self._later.pop(host, None)
+
+    def explain(self, host: str, now: float) -> str:
+        """Say in a sentence what limits a host, or give empty text."""
+        known = self.known(host, now)
+        if known is None:
+            return ""
+        hours = max(1, round((known.learned_at + CEILING_LASTS - now) / 3600))
+        return f"{known}; forgotten in {hours} h."
+
+    def __iter__(self) -> Iterator[Ceiling]:
+        """Give the ceilings, to be stored."""
+        return iter(list(self._ceilings.values()))
