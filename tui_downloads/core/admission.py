@@ -6,11 +6,13 @@ proved to belong to the same version of the file is never joined to it. The verd
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from .conditions import Join, make_validator, may_join, same_version
 from .content_types import HTML, essence
-from .digests import digest_headers, is_digest_field
+from .digests import DIGEST_FIELDS, digest_headers
 from .disposition import filename
 from .errors import Code, DownloadError
 from .links import name_from_link, raw_name
@@ -20,6 +22,7 @@ from .resource import Head, Resource
 from .statuses import refusal
 
 HEADER_LIMIT = 128 * 1024
+MAX_FIELDS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,21 +130,12 @@ class Refuse:
 Verdict = Accept | Restart | Single | Again | Done | Plain | Overlap | Refuse
 
 
-@dataclass(slots=True)
-class _Fields:
-    """The fields of an answer that matter to a verdict, read in one pass."""
+class _Told(NamedTuple):
+    """The fields of an answer, each once, and what its length and coding come to."""
 
-    etag: str = ""
-    last_modified: str = ""
-    date: str = ""
-    length: Lengths = NO_LENGTH
-    chunked: bool = False
-    content_range: str = ""
-    content_type: str = ""
-    disposition: str = ""
-    encoding: str = ""
-    digests: list[tuple[str, str]] = field(default_factory=list)
-    size: int = 0
+    fields: dict[str, str]
+    length: Lengths
+    coding: str
 
 
 def judge(asked: Asked, head: Head, now: float = 0.0) -> Verdict:
@@ -151,12 +145,12 @@ def judge(asked: Asked, head: Head, now: float = 0.0) -> Verdict:
         return _unsatisfied(asked, head)
     if status not in (200, 203, 206):
         return _failed(head, now)
-    fields = _read(head)
-    if fields.size > HEADER_LIMIT:
+    told = _read(head)
+    if sum(map(len, told.fields.values())) > HEADER_LIMIT or len(head.headers) > MAX_FIELDS:
         return Refuse(_protocol("The server sent too many header fields.", head, retry=False))
-    if not fields.length.valid:
+    if not told.length.valid:
         return Again(_protocol("The server sent lengths that contradict each other or make no sense.", head))
-    return _partial(asked, head, fields) if status == 206 else _whole(asked, head, fields)
+    return _partial(asked, head, told) if status == 206 else _whole(asked, head, told)
 
 
 def _protocol(message: str, head: Head, *, retry: bool = True) -> DownloadError:
@@ -168,49 +162,39 @@ def _failed(head: Head, now: float) -> Verdict:
     return Again(found.error, found.fresh, found.once) if found.error.retry else Refuse(found.error)
 
 
-def _read(head: Head) -> _Fields:
-    found = _Fields()
-    size = 0
-    for name, value in head.headers:
-        size += len(name) + len(value) + 4
-        if name == "content-length":
-            _add_length(found, value)
-        elif name == "content-type":
-            found.content_type = value
-        elif name == "etag":
-            # Two ETags are none.
-            found.etag = value if not found.etag or found.etag == value else "W/"
-        elif name == "last-modified":
-            found.last_modified = value
-        elif name == "date":
-            found.date = value
-        elif name == "content-range":
-            found.content_range = value if found.content_range in ("", value) else "?"
-        elif name == "transfer-encoding":
-            found.chunked = found.chunked or "chunked" in value.lower()
-        elif name == "content-encoding":
-            found.encoding = f"{found.encoding}, {value}" if found.encoding else value
-        elif name == "content-disposition":
-            found.disposition = value
-        elif is_digest_field(name):
-            found.digests.append((name, value))
-    found.size = size
-    if found.chunked:
-        # Both at once is how requests are smuggled: chunked wins, the length says nothing (RFC 9112, section 6.3).
-        found.length = NO_LENGTH
-    if found.encoding:
-        found.encoding = _coding(found.encoding, head, found)
-    return found
+def _read(head: Head) -> _Told:
+    fields = dict(head.headers)
+    if len(fields) != len(head.headers):
+        for name, merge in _REPEATED.items():
+            if name in fields and len(values := head.headers.all(name)) > 1:
+                fields[name] = merge(values)
+    # Both at once is how requests are smuggled: chunked wins, the length says nothing (RFC 9112, section 6.3).
+    length = fields.get("content-length")
+    chunked = "transfer-encoding" in fields and "chunked" in fields["transfer-encoding"].lower()
+    return _Told(
+        fields,
+        NO_LENGTH if length is None or chunked else parse_length(length),
+        _coding(fields["content-encoding"], head, fields) if "content-encoding" in fields else "",
+    )
 
 
-def _add_length(found: _Fields, value: str) -> None:
-    length = parse_length(value)
-    if found.length is not NO_LENGTH and found.length != length:
-        length = Lengths(None, False)
-    found.length = length
+def _only(values: list[str]) -> str:
+    """Give the value on which repeated fields agree, else one that proves nothing."""
+    return values[0] if len(set(values)) == 1 else "W/"
 
 
-def _coding(value: str, head: Head, found: _Fields) -> str:
+# Of every other field the last one counts.
+_REPEATED: dict[str, Callable[[list[str]], str]] = {
+    "content-encoding": ", ".join,
+    "content-length": ", ".join,
+    "content-range": _only,
+    "etag": _only,
+    "last-modified": _only,
+    "transfer-encoding": ", ".join,
+}
+
+
+def _coding(value: str, head: Head, fields: dict[str, str]) -> str:
     """Give the coding of the body; a packed file that is told as coded is not coded."""
     codings = [part.strip().lower() for part in value.split(",")]
     codings = [part for part in codings if part and part != "identity"]
@@ -218,45 +202,36 @@ def _coding(value: str, head: Head, found: _Fields) -> str:
         return ""
     # Apache tells `.tar.gz` as Content-Encoding: x-gzip; the bytes are the file's own.
     if codings in (["gzip"], ["x-gzip"]) and (
-        essence(found.content_type) in ("application/gzip", "application/x-gzip", "application/x-tgz")
+        essence(fields.get("content-type", "")) in ("application/gzip", "application/x-gzip", "application/x-tgz")
         or raw_name(head.url).lower().endswith((".gz", ".tgz", ".svgz"))
     ):
         return ""
     return ", ".join(codings)
 
 
-def _resource(
-    asked: Asked, head: Head, fields: _Fields, size: int | None, *, ranges: bool, whole: bool = True
-) -> Resource:
-    name, original = _names(asked, head, fields)
-    digests: tuple[tuple[str, str], ...] = ()
-    if fields.digests:
-        digests = digest_headers([*fields.digests, *_context(head, fields)], whole=whole)
+def _resource(asked: Asked, head: Head, told: _Told, size: int | None, *, ranges: bool, whole: bool) -> Resource:
+    get = told.fields.get
+    name, original = _names(asked, head, told.fields)
     return Resource(
         head.url or asked.url,
         size,
-        make_validator(fields.etag, fields.last_modified, fields.date),
+        make_validator(get("etag", ""), get("last-modified", ""), get("date", "")),
         ranges,
         name,
         original,
-        fields.content_type,
-        fields.encoding,
-        digests,
+        get("content-type", ""),
+        told.coding,
+        () if DIGEST_FIELDS.isdisjoint(told.fields) else digest_headers(tuple(head.headers), whole=whole),
     )
 
 
-def _context(head: Head, fields: _Fields) -> list[tuple[str, str]]:
-    stored = head.headers.get("x-goog-stored-content-encoding")
-    return [("content-encoding", fields.encoding), ("x-goog-stored-content-encoding", stored)] if stored else []
-
-
-def _names(asked: Asked, head: Head, fields: _Fields) -> tuple[str, str]:
+def _names(asked: Asked, head: Head, fields: dict[str, str]) -> tuple[str, str]:
     """Name the file: by Content-Disposition, else by the link that was given, else by where that led.
 
     A redirect may add a name where the given link has none; it does not replace one.
     """
-    if fields.disposition:
-        original = filename(fields.disposition)
+    if "content-disposition" in fields:
+        original = filename(fields["content-disposition"])
         if original:
             return safe_name(original), original
     given = raw_name(asked.url) if asked.url else ""
@@ -264,7 +239,7 @@ def _names(asked: Asked, head: Head, fields: _Fields) -> tuple[str, str]:
         there = raw_name(head.url)
         if there and (not given or _is_file_name(there)):
             given = there
-    return (safe_name(given), given) if given else (name_from_link("", fields.content_type), "")
+    return (safe_name(given), given) if given else (name_from_link("", fields.get("content-type", "")), "")
 
 
 _SCRIPTS = frozenset({".php", ".asp", ".aspx", ".cgi", ".jsp", ".do", ".pl", ".html", ".htm"})
@@ -275,9 +250,9 @@ def _is_file_name(name: str) -> bool:
     return bool(extension) and extension not in _SCRIPTS
 
 
-def _whole(asked: Asked, head: Head, fields: _Fields) -> Verdict:
-    size = fields.length.value
-    new = _resource(asked, head, fields, size, ranges=False)
+def _whole(asked: Asked, head: Head, told: _Told) -> Verdict:
+    size = told.length.value
+    new = _resource(asked, head, told, size, ranges=False, whole=True)
     accept = Accept(new, 0, size, size, True, 0, _warning(new))
     old = asked.resource
     if old is None or not asked.joining:
@@ -300,36 +275,37 @@ def _whole(asked: Asked, head: Head, fields: _Fields) -> Verdict:
     return Restart("The file changed on the server.", accept)
 
 
-def _partial(asked: Asked, head: Head, fields: _Fields) -> Verdict:
+def _partial(asked: Asked, head: Head, told: _Told) -> Verdict:
     if asked.start is None:
         return Refuse(_protocol("The server sent a part of the file where the whole was asked for.", head, retry=False))
-    if fields.content_type[:10].lower() == "multipart/" and "byteranges" in fields.content_type.lower():
+    kind = told.fields.get("content-type", "")
+    if kind[:10].lower() == "multipart/" and "byteranges" in kind.lower():
         return Refuse(_protocol("The server sent several parts where one was asked for.", head, retry=False))
-    if fields.encoding:
+    if told.coding:
         return Restart("The server codes parts of the file, which can't be joined.", single=True)
-    told = parse_content_range(fields.content_range)
-    if told is None:
+    part = parse_content_range(told.fields.get("content-range", ""))
+    if part is None:
         return _senseless(asked, head, "The server does not say which part of the file it sends.")
-    length = fields.length.value
-    if length is not None and length != told.end - told.start:
+    length = told.length.value
+    if length is not None and length != part.end - part.start:
         return _senseless(asked, head, "The length of the part and its range contradict each other.")
-    if told.start > asked.start or told.end <= asked.start:
+    if part.start > asked.start or part.end <= asked.start:
         return _senseless(asked, head, "The server sent another part of the file than the one asked for.")
     old = asked.resource
-    whole = told.start == 0 and told.end == told.total
-    new = _resource(asked, head, fields, told.total, ranges=True, whole=whole)
+    whole = part.start == 0 and part.end == part.total
+    new = _resource(asked, head, told, part.total, ranges=True, whole=whole)
     accept = Accept(
         new,
-        told.start,
-        told.end if asked.end is None else min(told.end, max(asked.end, told.start)),
-        told.total,
+        part.start,
+        part.end if asked.end is None else min(part.end, asked.end),
+        part.total,
         whole,
-        asked.start - told.start,
+        asked.start - part.start,
         _warning(new),
     )
     if old is None or not asked.joining:
         return accept
-    return _joined(asked, head, accept, old, told.end)
+    return _joined(asked, head, accept, old, part.end)
 
 
 def _joined(asked: Asked, head: Head, accept: Accept, old: Resource, end: int) -> Verdict:

@@ -6,7 +6,7 @@ import base64
 import binascii
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -174,7 +174,7 @@ def find(listed: Iterable[Listed], name: str) -> Checksum | None:
     return strongest((line.algorithm, line.hex) for line in mine)
 
 
-def digest_headers(fields: Iterable[tuple[str, str]], *, whole: bool) -> tuple[tuple[str, str], ...]:
+def digest_headers(fields: Sequence[tuple[str, str]], *, whole: bool) -> tuple[tuple[str, str], ...]:
     """Collect the digests of the whole file from an answer's fields (lower-case names).
 
     `whole` says that the answer's body is the whole file: only then fields about the body count. 32-bit sums are left
@@ -185,6 +185,8 @@ def digest_headers(fields: Iterable[tuple[str, str]], *, whole: bool) -> tuple[t
     if plain.get("x-amz-checksum-type", "").upper() == "COMPOSITE":
         whole = False
     for name, value in fields:
+        if name not in DIGEST_FIELDS:
+            continue
         value = value[:2048]
         if (
             name in ("repr-digest", "digest")
@@ -203,15 +205,13 @@ def digest_headers(fields: Iterable[tuple[str, str]], *, whole: bool) -> tuple[t
     return agreed(found)
 
 
+DIGEST_FIELDS = frozenset(
+    {"repr-digest", "content-digest", "digest", "x-goog-hash", "content-md5", "oc-checksum"}
+    | {f"x-amz-checksum-{name}" for name in ("md5", "sha1", "sha256", "sha512")}
+    | {f"x-checksum-{name}" for name in ("md5", "sha1", "sha256", "sha512")}
+)
+"""The fields (lower case) that may carry a digest that is listened to."""
 _MARKS = frozenset({"x-amz-checksum-type", "x-goog-stored-content-encoding", "content-encoding"})
-
-
-def is_digest_field(name: str) -> bool:
-    """Say whether a field (lower case) may carry a digest."""
-    return name in _FIELDS or name.startswith(("x-amz-checksum-", "x-checksum-"))
-
-
-_FIELDS = frozenset({"repr-digest", "content-digest", "digest", "x-goog-hash", "content-md5", "oc-checksum"})
 
 
 def _transcoded(fields: dict[str, str]) -> bool:

@@ -25,7 +25,7 @@ HIDDEN = "…"
 
 _SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 _PLAIN = re.compile(
-    r"(https?)://([a-z0-9][a-z0-9.\-]{0,60}\.[a-z]{2,20})(?::([1-9][0-9]{0,3}))?(/[A-Za-z0-9._~!$&'()*+,;=:@/\-]*)",
+    r"(https?)://([a-z0-9][a-z0-9.\-]{0,252})(?::([1-9][0-9]{0,3}))?(/[A-Za-z0-9._~!$&'()*+,;=:@/\-]*)",
     re.ASCII,
 )
 """The common, already canonical link, so that ten thousand small files do not wait for the long way."""
@@ -103,8 +103,8 @@ def parse_link(text: str) -> Link:
     plain = _PLAIN.fullmatch(text)
     if plain is not None and len(text) < 2048:
         scheme, host, port, path = plain.groups()
-        if "/." not in path and ".." not in host and ".-" not in host and "-." not in host:
-            return Link(scheme, host, int(port) if port else PORTS[scheme], path)
+        if "/." not in path:
+            return Link(scheme, canonical_host(host), int(port) if port else PORTS[scheme], path)
     return _parse(text)
 
 
@@ -323,13 +323,13 @@ def secret_query(url: str) -> bool:
 
 def raw_name(url: str) -> str:
     """Give the last component of a link's path, decoded but not cleaned; empty where there is none."""
-    path = re.split(r"[?#]", url, maxsplit=1)[0]
-    start = path.find("://")
-    slash = path.find("/", start + 3 if start >= 0 else 0)
-    last = path.rpartition("/")[2] if slash >= 0 else ""
-    if "%" not in last:
-        return last
-    data = unquote_to_bytes(last)
+    path = url.partition("#")[0].partition("?")[0]
+    _, mark, place = path.partition("://")
+    last = (place if mark else path).rpartition("/")
+    name = last[2] if last[1] else ""
+    if "%" not in name:
+        return name
+    data = unquote_to_bytes(name)
     try:
         return data.decode()
     except UnicodeDecodeError:
