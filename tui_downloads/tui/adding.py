@@ -1,0 +1,116 @@
+"""What is typed into the add dialog, judged line by line while it is typed."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from tui_downloads.core.curl_command import CurlCommand, looks_like_curl, parse_curl
+from tui_downloads.core.errors import TuiDownloadsError
+from tui_downloads.core.links import parse_link
+from tui_downloads.core.snapshots import DownloadView
+
+MOST_LINES = 5000
+_LINK = re.compile(r"^(?:https?|ftps?|sftp)://\S+$", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one line would become."""
+
+    text: str = field(repr=False)
+    """The link that would be added, userinfo included; empty when it is refused."""
+    shown: str
+    """The line as it may be shown, without secrets."""
+    problem: str = ""
+    twin: DownloadView | None = None
+    """The download that has this link already."""
+    curl: CurlCommand | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.problem
+
+
+def looks_like_links(text: str) -> bool:
+    """Say whether pasted text is links or a curl command, so that it may open the add dialog."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    return bool(lines) and (looks_like_curl(text) or all(_LINK.match(line) for line in lines[:MOST_LINES]))
+
+
+def judge(text: str, known: Mapping[str, DownloadView]) -> list[Verdict]:
+    """Judge every line that is not empty or a comment; `known` maps links to downloads that have them."""
+    verdicts: list[Verdict] = []
+    seen: set[str] = set()
+    for line in _lines(text)[:MOST_LINES]:
+        verdict = _judge_line(line, known)
+        if verdict.ok and verdict.text in seen:
+            verdict = Verdict("", verdict.shown, "The same link stands above.")
+        seen.add(verdict.text)
+        verdicts.append(verdict)
+    return verdicts
+
+
+def _lines(text: str) -> list[str]:
+    joined = text.replace("\\\r\n", " ").replace("\\\n", " ")
+    # A curl command may hold quoted line breaks, so it is taken whole.
+    if looks_like_curl(joined) and joined.count("curl ") == 1:
+        return [joined.strip()]
+    return [line.strip() for line in joined.splitlines() if line.strip() and not line.strip().startswith("#")]
+
+
+def _judge_line(line: str, known: Mapping[str, DownloadView]) -> Verdict:
+    curl = None
+    try:
+        if looks_like_curl(line):
+            curl = parse_curl(line)
+            line = curl.url
+        link = parse_link(line)
+    except TuiDownloadsError as error:
+        shown = "curl …" if looks_like_curl(line) else re.sub(r"//[^/@\s]*@", "//", line)
+        return Verdict("", shown[:200], error.message)
+    return Verdict(line, link.display, "", known.get(link.url_without_userinfo), curl)
+
+
+def known_links(views: Iterable[DownloadView]) -> dict[str, DownloadView]:
+    """Map links to the downloads that have them."""
+    return {view.url: view for view in views}
+
+
+def parse_headers(text: str) -> tuple[tuple[str, str], ...]:
+    """Read `Name: value` lines.
+
+    Raises:
+        ValueError: a line is not a header; the message says which.
+    """
+    headers = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        name, colon, value = line.partition(":")
+        if not colon or not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name.strip()):
+            raise ValueError(f"Header {number} is not of the form Name: value.")
+        headers.append((name.strip(), value.strip()))
+    return tuple(headers)
+
+
+def parse_start(text: str, now: float) -> float | None:
+    """Read when to start: empty is at once, `22:30` the next such time, `+45m` or `+2h` from now.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    text = text.strip().lower()
+    if not text or text == "now":
+        return None
+    later = re.fullmatch(r"\+?\s*(\d{1,5})\s*(s|m|min|h|d)", text)
+    if later:
+        return now + int(later.group(1)) * {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}[later.group(2)]
+    daily = re.fullmatch(r"(\d{1,2}):(\d{2})", text)
+    if daily and int(daily.group(1)) < 24 and int(daily.group(2)) < 60:
+        today = time.localtime(now)
+        at = time.mktime((*today[:3], int(daily.group(1)), int(daily.group(2)), 0, 0, 0, -1))
+        return at if at > now else at + 86400
+    raise ValueError("Write a time such as 22:30, or a delay such as +45m or +2h.")

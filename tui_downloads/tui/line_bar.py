@@ -1,0 +1,156 @@
+"""A one-line widget of parts; only the cells that changed are painted, and a part may be clicked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region
+from textual.message import Message
+from textual.strip import Strip
+from textual.widget import Widget
+
+from .safe_text import elide, visible
+
+STYLES = ("text", "muted", "faint", "accent", "strong", "key", "chosen", "warning", "error", "success")
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some text in one style."""
+
+    text: str
+    style: str = "text"
+    action: str = ""
+    """What a click does: a method of the main screen."""
+    rank: int = 0
+    """Parts with a higher rank give way first when the line is full."""
+    right: bool = False
+    """Stands at the right edge."""
+
+
+class LineBar(Widget):
+    """A line of parts from the left and from the right."""
+
+    COMPONENT_CLASSES = {f"bar--{name}" for name in STYLES}  # noqa: RUF012
+    DEFAULT_CSS = """
+    LineBar {
+        height: 1; width: 1fr; background: $tui-line; color: $foreground;
+        & > .bar--text { color: $foreground; }
+        & > .bar--muted { color: $tui-muted; }
+        & > .bar--faint { color: $tui-faint; }
+        & > .bar--accent { color: $accent; }
+        & > .bar--strong { color: $foreground; text-style: bold; }
+        & > .bar--key { color: $accent; text-style: bold; }
+        & > .bar--chosen { color: $tui-chosen-text; background: $tui-chosen; text-style: bold; }
+        & > .bar--warning { color: $warning; }
+        & > .bar--error { color: $error; text-style: bold; }
+        & > .bar--success { color: $success; }
+    }
+    """
+
+    class Clicked(Message):
+        """A part that does something was clicked."""
+
+        def __init__(self, action: str) -> None:
+            super().__init__()
+            self.action = action
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._parts: tuple[Part, ...] = ()
+        self._cells: list[tuple[str, str]] = []
+        self._hits: list[tuple[int, int, str]] = []
+
+    def show(self, parts: list[Part]) -> None:
+        """Draw these parts; equal ones cost nothing."""
+        wanted = tuple(parts)
+        if wanted == self._parts:
+            return
+        self._parts = wanted
+        before = self._cells
+        self._lay_out()
+        after = self._cells
+        if len(before) != len(after):
+            self.refresh()
+            return
+        differ = [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
+        if differ:
+            self.refresh(*(Region(start, 0, stop - start, 1) for start, stop in _runs(differ)))
+
+    @property
+    def text(self) -> str:
+        """What the line says, for tests and screen readers."""
+        return "".join(cell for cell, _ in self._cells)
+
+    def on_resize(self) -> None:
+        self._lay_out()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        width = self.size.width
+        parts = [Part(visible(p.text), p.style, p.action, p.rank, p.right) for p in self._parts]
+        used = sum(cell_len(part.text) for part in parts)
+        for part in sorted((part for part in parts if part.rank), key=lambda part: -part.rank):
+            if used <= width:
+                break
+            parts.remove(part)
+            used -= cell_len(part.text)
+        left = [part for part in parts if not part.right]
+        right = [part for part in parts if part.right]
+        self._cells, self._hits = [], []
+        self._place(left, width)
+        room = width - sum(cell_len(part.text) for part in right)
+        self._cells = self._cells[: max(0, room)] if right else self._cells[:width]
+        self._cells += [(" ", "text")] * max(0, room - len(self._cells))
+        self._place(right, width)
+        self._cells = self._cells[:width] + [(" ", "text")] * (width - len(self._cells))
+
+    def _place(self, parts: list[Part], width: int) -> None:
+        for part in parts:
+            start = len(self._cells)
+            for char in elide(part.text, max(0, width - start)):
+                cells = cell_len(char)
+                if cells == 0 and self._cells:
+                    self._cells[-1] = (self._cells[-1][0] + char, part.style)
+                else:
+                    # A wide character takes two places; the second is empty.
+                    self._cells += [(char, part.style)] + [("", part.style)] * (cells - 1)
+            if part.action:
+                self._hits.append((start, len(self._cells), part.action))
+
+    def render_line(self, y: int) -> Strip:
+        segments: list[Segment] = []
+        run, style = "", ""
+        for text, look in self._cells:
+            if look != style:
+                if run:
+                    segments.append(Segment(run, self._look(style)))
+                run, style = "", look
+            run += text
+        if run:
+            segments.append(Segment(run, self._look(style)))
+        return Strip(segments).adjust_cell_length(self.size.width, self._look("text"))
+
+    def _look(self, name: str) -> Style:
+        return self.get_component_rich_style(f"bar--{name}")
+
+    def on_click(self, event: events.Click) -> None:
+        for start, stop, action in self._hits:
+            if start <= event.x < stop:
+                self.post_message(self.Clicked(action))
+                return
+
+
+def _runs(places: list[int], bridge: int = 6) -> list[tuple[int, int]]:
+    """Join places into spans; gaps smaller than a cursor movement are not worth one."""
+    runs = [[places[0], places[0] + 1]]
+    for place in places[1:]:
+        if place - runs[-1][1] <= bridge:
+            runs[-1][1] = place + 1
+        else:
+            runs.append([place, place + 1])
+    return [(start, stop) for start, stop in runs]

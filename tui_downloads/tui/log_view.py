@@ -1,0 +1,112 @@
+"""The log pane: news of the engine, one line each, the newest at the bottom."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual.geometry import Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from . import figures
+from .safe_text import fit, visible
+
+KEPT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the log."""
+
+    at: float
+    what: str
+    text: str
+    style: str = "row"
+
+
+class LogView(ScrollView, can_focus=True):
+    """Lines that scroll; it follows the newest until somebody scrolls up."""
+
+    COMPONENT_CLASSES = {f"log--{name}" for name in ("row", "muted", "accent", "success", "warning", "error")}  # noqa: RUF012
+    DEFAULT_CSS = """
+    LogView {
+        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
+        & > .log--row { color: $foreground; background: $background; }
+        & > .log--muted { color: $tui-muted; background: $background; }
+        & > .log--accent { color: $accent; background: $background; }
+        & > .log--success { color: $success; background: $background; }
+        & > .log--warning { color: $warning; background: $background; }
+        & > .log--error { color: $error; background: $background; }
+    }
+    """
+
+    class Unseen(Message):
+        """How many lines came while the view was elsewhere has changed."""
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._entries: deque[Entry] = deque(maxlen=KEPT)
+        self.unseen = 0
+
+    @property
+    def lines(self) -> list[str]:
+        """The log as text, for tests and copying."""
+        return [f"{entry.what} {entry.text}".strip() for entry in self._entries]
+
+    @property
+    def following(self) -> bool:
+        return self.scroll_offset.y >= self.max_scroll_y - 1
+
+    def add(self, entry: Entry) -> None:
+        """Add a line at the bottom."""
+        follow = self.following
+        self._entries.append(entry)
+        self.virtual_size = Size(self.size.width, len(self._entries))
+        if not self.display or not follow:
+            self.unseen += 1
+            self.post_message(self.Unseen())
+        if self.display and follow:
+            self.scroll_to(y=max(0, len(self._entries) - self.size.height), animate=False, force=True)
+        if self.display:
+            self.refresh()
+
+    def seen(self) -> None:
+        self.unseen = 0
+        self.post_message(self.Unseen())
+
+    def move_by(self, count: int) -> None:
+        self.scroll_to(y=self.scroll_offset.y + count, animate=False, force=True)
+
+    def move_to(self, line: int) -> None:
+        self.scroll_to(y=max(0, line), animate=False, force=True)
+
+    @property
+    def page(self) -> int:
+        return max(1, self.size.height - 1)
+
+    def on_resize(self) -> None:
+        self.virtual_size = Size(self.size.width, len(self._entries))
+
+    def _look(self, name: str) -> Style:
+        return self.get_component_rich_style(f"log--{name}")
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        place = self.scroll_offset.y + y
+        row = self._look("row")
+        if not self._entries and y == 1:
+            return Strip([Segment("   Nothing has happened yet.", self._look("muted"))]).adjust_cell_length(width, row)
+        if place >= len(self._entries):
+            return Strip.blank(width, row)
+        entry = self._entries[place]
+        what = 14 if width >= 60 else 12
+        segments = [
+            Segment(f"   {figures.clock(entry.at)}  ", self._look("muted")),
+            Segment(fit(entry.what, what) + " ", self._look(entry.style)),
+            Segment(visible(entry.text), row),
+        ]
+        return Strip(segments).adjust_cell_length(width, row)

@@ -1,0 +1,467 @@
+"""A table of downloads drawn line by line: only cells that look different are painted again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from tui_downloads.core.snapshots import DownloadView
+
+from . import columns
+from .columns import GAP, Cell, Context, Placed
+from .glyphs import Glyphs
+from .rows import LiveRows, RowSource
+from .safe_text import elide, pad
+
+PREFIX = 3
+"""Cells for the cursor, the mark and a gap."""
+Row = tuple[str, tuple[Cell, ...], str, bool, bool]
+"""Id, cells, second line, at the cursor, marked: what a row looks like."""
+
+_STYLES = (
+    "row", "cursor", "cursor-idle", "marked", "header", "muted", "accent", "success", "warning", "error", "bar-rest",
+    "empty-title", "empty-text",
+)  # fmt: skip
+
+
+class DownloadTable(ScrollView, can_focus=True):
+    """Rows of downloads with a cursor and marks that follow ids, not places."""
+
+    COMPONENT_CLASSES = {f"table--{name}" for name in _STYLES}  # noqa: RUF012
+    DEFAULT_CSS = """
+    DownloadTable {
+        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
+        & > .table--row { color: $foreground; background: $background; }
+        & > .table--cursor { background: $tui-cursor; text-style: bold; }
+        & > .table--cursor-idle { background: $tui-cursor-idle; }
+        & > .table--marked { color: $accent; text-style: bold; }
+        & > .table--header { color: $tui-muted; background: $background; }
+        & > .table--muted { color: $tui-muted; }
+        & > .table--accent { color: $accent; }
+        & > .table--success { color: $success; }
+        & > .table--warning { color: $warning; }
+        & > .table--error { color: $error; }
+        & > .table--bar-rest { color: $tui-faint; }
+        & > .table--empty-title { color: $foreground; text-style: bold; }
+        & > .table--empty-text { color: $tui-muted; }
+    }
+    """
+
+    class Opened(Message):
+        """Enter or a double click on a row."""
+
+    class SortAsked(Message):
+        """A click on a title."""
+
+        def __init__(self, key: str) -> None:
+            super().__init__()
+            self.key = key
+
+    class Moved(Message, bubble=True):
+        """The cursor or the marks are elsewhere."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, DownloadTable.Moved)
+
+    class NearEnd(Message):
+        """Rows that are not loaded came into sight."""
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, DownloadTable.NearEnd)
+
+    def __init__(self, rows: RowSource, keys: Sequence[str], glyphs: Glyphs, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.rows = rows
+        self.glyphs = glyphs
+        self.keys = tuple(keys)
+        self.sort_shown = ""
+        self.reverse_shown = False
+        self.comfortable = False
+        self.now = 0.0
+        self.empty: tuple[str, ...] = ()
+        """What an empty table says: a title and lines."""
+        self.marks: set[str] = set()
+        self._anchor: str | None = None
+        self._range: set[str] = set()
+        self._cursor = 0
+        self._cursor_id = ""
+        self._placed: list[Placed] = []
+        self._shown: dict[int, Row] = {}
+        self._strips: dict[Row, Strip] = {}
+        self._palette: dict[str, Style] = {}
+
+    # What others may ask.
+
+    @property
+    def cursor_id(self) -> str:
+        """The download at the cursor, or empty text."""
+        return self._cursor_id
+
+    @property
+    def cursor_view(self) -> DownloadView | None:
+        return self.rows.view(self._cursor) if len(self.rows) else None
+
+    @property
+    def marked(self) -> set[str]:
+        """Marked ids, an unfinished range included."""
+        return self.marks | self._range
+
+    @property
+    def ranging(self) -> bool:
+        return self._anchor is not None
+
+    @property
+    def row_height(self) -> int:
+        return 2 if self.comfortable else 1
+
+    # What others may tell.
+
+    def show_columns(self, keys: Sequence[str]) -> None:
+        self.keys = tuple(keys)
+        self.relayout()
+
+    def relayout(self) -> None:
+        """Place the columns anew and paint everything."""
+        self._placed = columns.place(self.keys, max(1, self.size.width - PREFIX - GAP), self.glyphs)
+        self._strips.clear()
+        self._shown.clear()
+        self._resize_virtual()
+        self.refresh()
+
+    def rows_changed(self, now: float) -> None:
+        """Take in that rows came, went or moved; the cursor stays on its download."""
+        self.now = now
+        place = self.rows.index(self._cursor_id) if self._cursor_id else None
+        if place is None:
+            place = min(self._cursor, max(0, len(self.rows) - 1))
+        if isinstance(self.rows, LiveRows):
+            self.marks = {id for id in self.marks if self.rows.index(id) is not None}
+        lost = self._cursor_id and self.rows.index(self._cursor_id) is None
+        self._cursor = place
+        self._take_cursor_id()
+        self._resize_virtual()
+        if lost or self._on_screen(place):
+            self._scroll_to_cursor()
+        self.repaint_changed()
+
+    def figures_changed(self, now: float) -> None:
+        """Paint the cells of visible rows that look different."""
+        self.now = now
+        self.repaint_changed()
+
+    def repaint_changed(self) -> None:
+        """Compare each visible row with what is on the screen and refresh the cells that differ."""
+        if not self._placed or not self.size.height:
+            return
+        regions = []
+        first, last = self._window()
+        shown = self._shown
+        for index in range(first, last):
+            row = self._row(index)
+            old = shown.get(index)
+            if old == row:
+                continue
+            if old is not None and old[0] == row[0] and old[2:] == row[2:] and len(old[1]) == len(row[1]):
+                regions += self._cell_regions(index, old, row)
+            else:
+                regions.append(self._row_region(index))
+            shown[index] = row
+        gone = [index for index in shown if not first <= index < last]
+        for index in gone:
+            del shown[index]
+        if len(self.rows) < last or not len(self.rows):
+            self.refresh()
+        elif regions:
+            self.refresh(*regions)
+
+    def move_to(self, index: int) -> None:
+        """Put the cursor on a place and bring it into sight."""
+        count = len(self.rows)
+        index = max(0, min(index, count - 1)) if count else 0
+        self._cursor = index
+        self._take_cursor_id()
+        self._stretch_range()
+        self._scroll_to_cursor()
+        self.repaint_changed()
+        self.post_message(self.Moved())
+
+    def move_by(self, count: int) -> None:
+        self.move_to(self._cursor + count)
+
+    def move_to_id(self, id: str) -> bool:
+        """Put the cursor on a download, if it is here."""
+        place = self.rows.index(id)
+        if place is None:
+            return False
+        self.move_to(place)
+        return True
+
+    def mark(self, id: str | None = None) -> None:
+        """Mark or unmark a download, by default the one at the cursor."""
+        id = id or self._cursor_id
+        if id:
+            self.marks ^= {id}
+            self._marks_changed()
+
+    def mark_all(self) -> None:
+        every = {view.id for view in self._loaded()}
+        self.marks = set() if self.marks >= every else every
+        self._marks_changed()
+
+    def invert_marks(self) -> None:
+        self.marks = {view.id for view in self._loaded()} ^ self.marks
+        self._marks_changed()
+
+    def range_marks(self) -> None:
+        """Begin a range at the cursor, or keep the one that is open."""
+        if self._anchor is None:
+            self._anchor = self._cursor_id or None
+            self._stretch_range()
+        else:
+            self.marks |= self._range
+            self._anchor, self._range = None, set()
+        self._marks_changed()
+
+    def clear_marks(self) -> bool:
+        """Drop marks and range; say whether there were any."""
+        had = bool(self.marks or self._anchor)
+        self.marks, self._anchor, self._range = set(), None, set()
+        if had:
+            self._marks_changed()
+        return had
+
+    def _marks_changed(self) -> None:
+        self.repaint_changed()
+        self.post_message(self.Moved())
+
+    def _loaded(self) -> list[DownloadView]:
+        found = (self.rows.view(index) for index in range(len(self.rows)))
+        return [view for view in found if view is not None]
+
+    def _stretch_range(self) -> None:
+        if self._anchor is None:
+            return
+        start = self.rows.index(self._anchor)
+        if start is None:
+            self._anchor, self._range = None, set()
+            return
+        low, high = sorted((start, self._cursor))
+        views = (self.rows.view(index) for index in range(low, high + 1))
+        self._range = {view.id for view in views if view is not None}
+
+    def _take_cursor_id(self) -> None:
+        view = self.rows.view(self._cursor) if len(self.rows) else None
+        self._cursor_id = view.id if view is not None else ""
+
+    # Geometry.
+
+    @property
+    def page(self) -> int:
+        """Rows that are on the screen at once."""
+        return max(1, (self.size.height - 1) // self.row_height)
+
+    def _window(self) -> tuple[int, int]:
+        top = self.scroll_offset.y // self.row_height
+        return top, min(len(self.rows), top + self.page + 2)
+
+    def _on_screen(self, index: int) -> bool:
+        first = self.scroll_offset.y // self.row_height
+        return first - 1 <= index <= first + self.page + 1
+
+    def _resize_virtual(self) -> None:
+        size = Size(self.size.width, len(self.rows) * self.row_height + 1)
+        if size != self.virtual_size:
+            self.virtual_size = size
+
+    def _scroll_to_cursor(self) -> None:
+        line, height = self._cursor * self.row_height, self.row_height
+        top, room = self.scroll_offset.y, max(height, self.size.height - 1)
+        if line < top:
+            self.scroll_to(y=line, animate=False, force=True)
+        elif line + height > top + room:
+            self.scroll_to(y=line + height - room, animate=False, force=True)
+
+    def _row_region(self, index: int) -> Region:
+        y = index * self.row_height + 1 - self.scroll_offset.y
+        # The title line is not scrolled, so a row that slid under it begins below.
+        top = max(1, y)
+        return Region(0, top, self.size.width, max(0, y + self.row_height - top))
+
+    def _cell_regions(self, index: int, old: Row, row: Row) -> list[Region]:
+        y = index * self.row_height + 1 - self.scroll_offset.y
+        regions: list[Region] = []
+        if y < 1:
+            return regions
+        for entry, before, after in zip(self._placed, old[1], row[1], strict=True):
+            if before == after:
+                continue
+            start, stop = 0, entry.width
+            if before[1] == after[1] and before[0].isascii() and after[0].isascii():
+                # Mostly one or two digits differ; what is sent is the span between the outermost ones.
+                differ = [at for at in range(stop) if before[0][at] != after[0][at]]
+                start, stop = differ[0], differ[-1] + 1
+            regions.append(Region(PREFIX + entry.start + start, y, stop - start, 1))
+        return regions
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self._shown.clear()
+            self.post_message(self.NearEnd())
+
+    def on_resize(self) -> None:
+        self.relayout()
+        self._scroll_to_cursor()
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._palette.clear()
+        self._strips.clear()
+
+    # Drawing.
+
+    def _style(self, name: str) -> Style:
+        if name not in self._palette:
+            known = name if name in _STYLES else "row"
+            self._palette[name] = self.get_component_rich_style(f"table--{known}", partial=known != "row")
+        return self._palette[name]
+
+    def _row(self, index: int) -> Row:
+        view = self.rows.view(index)
+        at_cursor = index == self._cursor
+        if view is None:
+            return ("", ((self.glyphs.dots, "muted"),), "", at_cursor, False)
+        context = Context(self.now, self.glyphs)
+        second = ""
+        if self.comfortable:
+            second = columns.second_line(view, max(1, self.size.width - PREFIX - 3), context)
+        marked = view.id in self.marks or view.id in self._range
+        return (view.id, columns.cells(view, self._placed, context), second, at_cursor, marked)
+
+    def render_line(self, y: int) -> Strip:
+        width = self.size.width
+        if y == 0:
+            return self._header(width)
+        if not len(self.rows):
+            return self._empty_line(y, width)
+        index, line = divmod(self.scroll_offset.y + y - 1, self.row_height)
+        if index >= len(self.rows):
+            return Strip.blank(width, self._style("row"))
+        row = self._row(index)
+        self._shown[index] = row
+        if line:
+            return self._second_strip(row, width)
+        strip = self._strips.get(row)
+        if strip is None:
+            if len(self._strips) > 512:
+                self._strips.clear()
+            strip = self._strips[row] = self._draw(row, width)
+        return strip
+
+    def _base(self, row: Row) -> Style:
+        base = self._style("row")
+        if row[3]:
+            base += self._style("cursor" if self.has_focus else "cursor-idle")
+        return base
+
+    def _draw(self, row: Row, width: int) -> Strip:
+        _, cells, _, at_cursor, marked = row
+        base = self._base(row)
+        accent = base + self._style("accent")
+        segments = [
+            Segment(self.glyphs.cursor if at_cursor else " ", accent),
+            Segment(self.glyphs.mark if marked else " ", accent),
+            Segment(" ", base),
+        ]
+        gap = Segment(" " * GAP, base)
+        for number, (text, style) in enumerate(cells):
+            if number:
+                segments.append(gap)
+            if style.startswith("bar-"):
+                segments += self._bar(text, style[4:], base)
+            elif marked and style == "":
+                segments.append(Segment(text, base + self._style("marked")))
+            else:
+                segments.append(Segment(text, base + self._style(style) if style else base))
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _bar(self, text: str, style: str, base: Style) -> list[Segment]:
+        cut = text.find(self.glyphs.empty)
+        cut = len(text) if cut < 0 else cut
+        filled, rest = base + self._style(style), base + self._style("bar-rest")
+        return [Segment(part, look) for part, look in ((text[:cut], filled), (text[cut:], rest)) if part]
+
+    def _second_strip(self, row: Row, width: int) -> Strip:
+        base = self._base(row)
+        lead = self.glyphs.cursor if row[3] else " "
+        segments = [
+            Segment(lead, base + self._style("accent")), Segment(" " * (PREFIX + 1), base),
+            Segment(row[2], base + self._style("muted")),
+        ]  # fmt: skip
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _header(self, width: int) -> Strip:
+        style = self._style("header")
+        parts = [" " * PREFIX]
+        for number, entry in enumerate(self._placed):
+            title = entry.column.title
+            if self.sort_shown and entry.column.sort == self.sort_shown:
+                arrow = self.glyphs.down if self.reverse_shown else self.glyphs.up
+                title = f"{elide(title, max(1, entry.width - len(arrow)), dots='')}{arrow}"
+            if number:
+                parts.append(" " * GAP)
+            parts.append(pad(elide(title, entry.width, dots=""), entry.width, right=entry.column.right))
+        return Strip([Segment("".join(parts), style)]).adjust_cell_length(width, style)
+
+    def _empty_line(self, y: int, width: int) -> Strip:
+        base = self._style("row")
+        top = max(2, (self.size.height - len(self.empty)) // 3)
+        if not top <= y < top + len(self.empty):
+            return Strip.blank(width, base)
+        text = elide(self.empty[y - top], width - 2, dots=self.glyphs.dots)
+        block = min(width - 2, max(len(line) for line in self.empty))
+        style = base + self._style("empty-title" if y == top else "empty-text")
+        return Strip([Segment(" " * ((width - block) // 2), base), Segment(text, style)]).adjust_cell_length(
+            width, base
+        )
+
+    # The mouse.
+
+    def on_click(self, event: events.Click) -> None:
+        place = event.get_content_offset(self)
+        if place is None:
+            return
+        if place.y == 0:
+            x = place.x - PREFIX
+            for entry in self._placed:
+                if entry.start <= x < entry.start + entry.width and entry.column.sort:
+                    self.post_message(self.SortAsked(entry.column.sort))
+            return
+        index = (self.scroll_offset.y + place.y - 1) // self.row_height
+        if index >= len(self.rows):
+            return
+        if event.shift and self._anchor is None:
+            self.range_marks()
+        self.move_to(index)
+        if event.ctrl or place.x < PREFIX:
+            self.mark()
+        elif event.chain == 2:
+            self.post_message(self.Opened())
+
+    def on_focus(self) -> None:
+        self._repaint_cursor()
+
+    def on_blur(self) -> None:
+        self._repaint_cursor()
+
+    def _repaint_cursor(self) -> None:
+        self._strips.clear()
+        if len(self.rows):
+            self.refresh(self._row_region(self._cursor))
