@@ -17,7 +17,6 @@ _MONTHS = {
 _IMF = re.compile(
     r"[A-Za-z]{3,9}, (\d\d?)[ -]([A-Z][a-z]{2})[ -](\d{4}|\d\d) (\d\d):(\d\d):(\d\d) (?:GMT|UTC)", re.ASCII
 )
-_SECONDS = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?", re.ASCII)
 _ASCTIME = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d) (\d{4})", re.ASCII)
 
 
@@ -30,9 +29,13 @@ class Join(StrEnum):
     RESTART = "restart"
 
 
-@lru_cache(maxsize=1024)
 def parse_http_date(text: str) -> float | None:
     """Give the epoch seconds of an HTTP date; None for anything else."""
+    return _date(text) if len(text) <= 40 else None
+
+
+@lru_cache(maxsize=1024)
+def _date(text: str) -> float | None:
     match = _IMF.fullmatch(text)
     if match is not None:
         day, month, year, hour, minute, second = match.groups()
@@ -109,12 +112,3 @@ def may_mix(old_size: int | None, new: Resource, has_digest: bool = False) -> Jo
     if old_size is None or new.size is None or old_size != new.size:
         return Join.RESTART
     return Join.YES if has_digest else Join.OVERLAP
-
-
-def parse_retry_after(text: str, now: float, longest: float = 3600.0) -> float | None:
-    """Give the seconds a server asks to wait, by number or date, bounded; None where it makes no sense."""
-    text = text.strip()
-    if _SECONDS.fullmatch(text):
-        return min(float(text), longest)
-    moment = parse_http_date(text)
-    return None if moment is None else min(max(moment - now, 0.0), longest)

@@ -22,8 +22,10 @@ _RANK = {name: index for index, name in enumerate(SIZES)}
 _BY_LENGTH = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
 _HEX = re.compile(r"[0-9a-f]+", re.ASCII | re.IGNORECASE)
 _PAIR = re.compile(r"\s*([A-Za-z][A-Za-z0-9 _/\-]{0,20}?)\s*[:=]\s*([0-9A-Fa-f]+)\s*", re.ASCII)
-_GNU = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})(?: [ *]|\t+|  +)(.+)", re.ASCII)
+_GNU = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})[ \t]+\*?(.+)", re.ASCII)
 _BSD = re.compile(r"(\\?)([A-Za-z][A-Za-z0-9_/\-]{1,20}) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})", re.ASCII)
+
+_NAMED = re.compile(r"md5|sha3-(?:512|384|256|224)|sha-?(?:512|384|256|224|1)|blake2[bs]|b2(?=sum|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def _line(line: str, named: str | None) -> Listed | None:
         return None if found is None else Listed(found.algorithm, found.hex, _path(bsd[3], bool(bsd[1])))
     gnu = _GNU.fullmatch(line)
     digits, path = (gnu[2], _path(gnu[3], bool(gnu[1]))) if gnu is not None else (line, "")
-    found = checksum(named or _BY_LENGTH.get(len(digits), ""), digits)
+    found = checksum(named or "", digits) or checksum(_BY_LENGTH.get(len(digits), ""), digits)
     return None if found is None else Listed(found.algorithm, found.hex, path)
 
 
@@ -163,6 +165,12 @@ def _path(path: str, escaped: bool) -> str:
     if escaped:
         path = re.sub(r"\\([\\nr])", lambda match: {"\\": "\\", "n": "\n", "r": "\r"}[match[1]], path)
     return path.removeprefix("./")
+
+
+def algorithm_of(name: str) -> str | None:
+    """Tell the algorithm of a checksum file by its own name (`x.iso.sha256`, `SHA512SUMS`, `md5sum.txt`)."""
+    found = _NAMED.search(name.lower())
+    return None if found is None else canonical(found[0])
 
 
 def find(listed: Iterable[Listed], name: str) -> Checksum | None:

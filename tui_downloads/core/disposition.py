@@ -11,6 +11,12 @@ MAX_LENGTH = 8 * 1024
 _TOKEN = re.compile(r"[^\s;=\"]+")
 _CONTINUED = re.compile(r"filename\*([0-9]{1,3})(\*?)", re.ASCII)
 _WORD = re.compile(r"=\?([A-Za-z0-9_\-]{1,40})(?:\*[A-Za-z\-]*)?\?([bBqQ])\?([^?]*)\?=")
+# Not every codec: some of Python's are slow, warn, or are no charsets at all.
+_CHARSET = re.compile(
+    r"utf-?8|us-ascii|iso-8859-(?:[1-9]|1[013-6])|(?:windows|cp)-?125[0-8]|gb(?:k|2312|18030)|big5|shift_jis|"
+    r"euc-(?:jp|kr)|koi8-[ru]|iso-2022-jp",
+    re.IGNORECASE,
+)
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
@@ -65,7 +71,7 @@ def _value(value: str, at: int) -> tuple[str, int]:
 
 def _extended(value: str) -> str:
     """Decode `charset'language'percent-encoded`; empty where it is broken, so that `filename` may be tried."""
-    charset, quote_mark, rest = value.strip("\"'").partition("'")
+    charset, quote_mark, rest = value.strip('"').partition("'")
     _, second, text = rest.partition("'")
     if not quote_mark or not second:
         # Without charset and language it is what the server took `filename*` for: percent-encoded UTF-8.
@@ -96,10 +102,11 @@ def _pieces(found: dict[str, str]) -> str:
 
 
 def _decode(data: bytes, charset: str) -> str:
-    try:
-        return data.decode(charset or "utf-8")
-    except (LookupError, UnicodeError, ValueError):
-        pass
+    if _CHARSET.fullmatch(charset):
+        try:
+            return data.decode(charset)
+        except UnicodeError:
+            pass
     try:
         return data.decode()
     except UnicodeDecodeError:
@@ -138,7 +145,7 @@ def _word(match: re.Match[str]) -> str:
     data = text.encode("ascii", "ignore")
     try:
         if kind in "bB":
-            return data.decode() if not data else _decode(binascii.a2b_base64(data + b"=="), charset) or match[0]
+            return _decode(binascii.a2b_base64(data + b"=="), charset) or match[0]
         return _decode(binascii.a2b_qp(data, header=True), charset) or match[0]
     except binascii.Error:
         return match[0]

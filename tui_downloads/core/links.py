@@ -121,6 +121,8 @@ def _parse(text: str) -> Link:
         raise _invalid("The link has no host." + _meant(f"{scheme}://{path.lstrip('/')}"))
     userinfo, _, place = authority.rpartition("@")
     user, password = _userinfo(userinfo)
+    if len(place) > 1024:
+        raise _invalid("The link's host name is too long.")
     host, port = _place(place, scheme)
     if scheme not in ("http", "https") and _ENCODED_CONTROL.search(path):
         raise _invalid("The link's path has a control character in it.")

@@ -77,13 +77,14 @@ def _clean(text: str, replace: str) -> str:
     if text.startswith("."):
         text = replace + text.lstrip(". ") if replace else text.lstrip(". ")
         text = text.rstrip(" .")
-    if not text.strip("_ .") and not text.startswith("_"):
+    if not text:
         return DEFAULT
+    if _is_device(text):
+        text = "_" + text
     lowered = text.lower()
     if lowered[lowered.rfind(".") :] in _LAUNCHED or lowered.endswith(_OURS):
         text += NEUTRAL
-    text = _cut(text, MAX_BYTES)
-    return "_" + text if _is_device(text) else text
+    return _cut(text, MAX_BYTES)
 
 
 def _visible(char: str) -> str:
@@ -148,7 +149,7 @@ def numbered(name: str, n: int) -> str:
     stem, extension = split_extension(name)
     mark = f" ({n})"
     room = 255 - len(".part.journal") - len(mark) - len(extension)
-    kept = stem.encode("utf-8", "surrogateescape")[:room].decode("utf-8", "ignore") if len(stem) * 4 > room else stem
+    kept = stem if len(stem) * 4 <= room else stem.encode("utf-8", "ignore")[:room].decode("utf-8", "ignore")
     return f"{kept}{mark}{extension}"
 
 

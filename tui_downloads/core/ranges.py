@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import NamedTuple
 
 MAX_SIZE = 2**63 - 1
@@ -52,11 +51,10 @@ class Lengths(NamedTuple):
 NO_LENGTH = Lengths(None)
 
 
-@lru_cache(maxsize=512)
 def parse_length(value: str) -> Lengths:
     """Read one Content-Length; `5, 5` is 5 (RFC 9110, section 8.6)."""
     if not _LENGTH.fullmatch(value):
-        values = {part.strip() for part in value[:1000].split(",")}
+        values = {part.strip() for part in value.split(",")}
         value = values.pop() if len(values) == 1 else ""
         if not _LENGTH.fullmatch(value):
             return Lengths(None, False)

@@ -14,6 +14,8 @@ from .resource import Head
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 LIMIT = 20
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HIGH = re.compile(r"[\x80-\xff]")
 
 
@@ -73,13 +75,15 @@ def _target(url: str, head: Head) -> Link:
     raw = head.headers.get("location")
     if not raw:
         raise _refused("The server redirects without saying where to.", head)
+    if _CONTROL.search(raw):
+        raise _refused("The server redirects to a link with a control character in it.", head)
     # Bytes that are no UTF-8 are sent back as they came.
     text = raw_text(raw)
     if text is raw and not raw.isascii():
         text = _HIGH.sub(lambda match: f"%{ord(match[0]):02X}", raw)
     base = parse_link(url)
     try:
-        target = parse_link(text if "://" in text.partition("?")[0] else urljoin(base.url_without_userinfo, text))
+        target = parse_link(text if _ABSOLUTE.match(text) else urljoin(base.url_without_userinfo, text))
     except (DownloadError, ValueError):
         raise _refused("The server redirects to something that is no usable link.", head) from None
     if target.scheme not in ("http", "https") or base.scheme not in ("http", "https"):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import NamedTuple
 
-from .conditions import parse_retry_after
 from .errors import Code, DownloadError
+from .retries import parse_retry_after
 
 
 class Refusal(NamedTuple):
