@@ -1,0 +1,170 @@
+"""One CurlMulti on the running loop: it moves exchanges until they end."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import pycurl
+
+from tui_downloads.core.errors import Code, DownloadError
+
+from .watch import open_watch
+
+if TYPE_CHECKING:
+    from .exchange import Exchange
+
+_MAX_IDLE = 128
+"""Connections kept for reuse."""
+_FORGET_AFTER = 60.0
+"""Seconds without a transfer after which kept connections are closed."""
+
+
+class Driver:
+    """A CurlMulti, its sockets, its timer and the exchanges that run on it."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        # Mutable state: the multi and its running exchanges, the moment libcurl wants to be called, whether a call is
+        # already queued, and the timers behind them.
+        self._running: dict[pycurl.Curl, Exchange] = {}
+        self._due: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._kicked = False
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._closed = False
+        self._open()
+
+    def _open(self) -> None:
+        self._multi = multi = pycurl.CurlMulti()
+        self._watch = open_watch(self._loop, self._on_ready, self._reap)
+        multi.setopt(pycurl.M_SOCKETFUNCTION, self._watch.on_socket)
+        multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
+        multi.setopt(pycurl.M_MAXCONNECTS, _MAX_IDLE)
+        self._action = multi.socket_action
+        self._read = multi.info_read
+        self._fresh = True
+
+    @property
+    def running(self) -> int:
+        """How many exchanges are under way."""
+        return len(self._running)
+
+    def add(self, exchange: Exchange) -> None:
+        """Begin an exchange; its future is told the libcurl code when it ends."""
+        if self._closed:
+            raise RuntimeError("the transport is closed")
+        self._fresh = False
+        self._running[exchange.curl] = exchange
+        exchange.running = True
+        exchange.seen = -1
+        self._multi.add_handle(exchange.curl)
+        if self._sweeper is None:
+            self._sweep_in(0.5)
+
+    def end(self, exchange: Exchange, code: int, message: str = "") -> None:
+        """Take an exchange off; an unfinished one loses its connection at once."""
+        if self._running.pop(exchange.curl, None) is None:
+            return
+        self._multi.remove_handle(exchange.curl)
+        exchange.running = False
+        exchange.message = message
+        if not exchange.future.done():
+            exchange.future.set_result(code)
+
+    def kick(self) -> None:
+        """Let libcurl look at what changed, soon."""
+        if not self._kicked:
+            self._kicked = True
+            self._loop.call_soon(self._on_kick)
+
+    def close(self) -> None:
+        """End every exchange and connection."""
+        if self._closed:
+            return
+        self._closed = True
+        for exchange in list(self._running.values()):
+            exchange.fail(DownloadError(Code.INTERRUPTED, "The transfer was stopped."))
+            self.end(exchange, pycurl.E_ABORTED_BY_CALLBACK)
+        for timer in (self._timer, self._sweeper):
+            if timer is not None:
+                timer.cancel()
+        self._close_multi()
+
+    def _close_multi(self) -> None:
+        self._multi.close()
+        self._watch.close()
+
+    def _on_ready(self, fd: int, bits: int) -> None:
+        self._action(fd, bits)
+
+    def _on_timer(self, milliseconds: int) -> None:
+        """Take libcurl's wish to be called; a timer that rings too early looks again instead of being moved."""
+        if milliseconds == 0:
+            self._due = None
+            self.kick()
+            return
+        if milliseconds < 0:
+            self._due = None
+            return
+        self._due = due = self._loop.time() + milliseconds / 1000
+        if self._timer is not None:
+            if self._timer.when() <= due:
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._on_ring)
+
+    def _on_ring(self) -> None:
+        self._timer = None
+        if self._due is None or self._closed:
+            return
+        if self._due > self._loop.time() + 0.001:
+            self._timer = self._loop.call_at(self._due, self._on_ring)
+            return
+        self._due = None
+        self._action(pycurl.SOCKET_TIMEOUT, 0)
+        self._reap()
+
+    def _on_kick(self) -> None:
+        self._kicked = False
+        if not self._closed:
+            self._action(pycurl.SOCKET_TIMEOUT, 0)
+            self._reap()
+
+    def _reap(self) -> None:
+        """Tell the futures of the exchanges that have ended."""
+        while not self._closed:
+            left, good, bad = self._read()
+            for curl in good:
+                self.end(self._running[curl], 0)
+            for curl, code, message in bad:
+                self.end(self._running[curl], code, message)
+            if not left:
+                return
+
+    def _sweep_in(self, seconds: float) -> None:
+        self._sweeper = self._loop.call_later(seconds, self._sweep)
+
+    def _sweep(self) -> None:
+        """Give up exchanges without a byte for too long; close kept connections when nothing has run for a while."""
+        self._sweeper = None
+        if not self._running:
+            self._sweeper = self._loop.call_later(_FORGET_AFTER, self._forget)
+            return
+        now = self._loop.time()
+        shortest = 4.0
+        for exchange in list(self._running.values()):
+            shortest = min(shortest, exchange.patience)
+            if exchange.stalled(now):
+                seconds = exchange.patience
+                exchange.fail(DownloadError(Code.STALLED, f"The server sent nothing for {seconds:g} seconds."))
+                self.end(exchange, pycurl.E_OPERATION_TIMEDOUT)
+        self._sweep_in(max(0.02, shortest / 8))
+
+    def _forget(self) -> None:
+        self._sweeper = None
+        if self._running:
+            self._sweep_in(0.5)
+        elif not self._fresh:
+            self._close_multi()
+            self._open()

@@ -1,0 +1,164 @@
+"""FTP, FTPS and SFTP told as HTTP: a head for what has none."""
+
+from __future__ import annotations
+
+import re
+from email.utils import formatdate
+
+import pycurl
+
+from tui_downloads.core.resource import Head, Headers
+
+from .base import Answer, Ended, Request, Take
+from .exchange import Exchange, Hold
+
+_SCHEMES = frozenset({"ftp", "ftps", "sftp"})
+_BEYOND = {31, 33, 36}
+"""libcurl's codes for a start past the file's end (and for a server that does not resume)."""
+
+
+class Cut:
+    """The span that is wanted of a file server's body, and what libcurl said about the file."""
+
+    __slots__ = ("left", "request", "scheme", "size", "took", "write")
+
+    def __init__(self, request: Request, scheme: str) -> None:
+        self.request = request
+        self.scheme = scheme
+        self.left = -1 if request.end is None else request.end - (request.start or 0)
+        self.took = 0
+        self.size: int | None = None
+
+    def bind(self, exchange: Exchange) -> None:
+        """Stand before the sink, so that nothing after the span's end reaches it."""
+        self.write = exchange.write
+        if self.left >= 0:
+            exchange.write = self._take
+
+    def _take(self, chunk: bytes) -> Take:
+        kept = chunk[: self.left]
+        take = self.write(kept) if kept else Take.MORE
+        if take == Take.PAUSE:
+            return take
+        self.left -= len(kept)
+        self.took += len(kept)
+        return Take.ENOUGH if take or not self.left else Take.MORE
+
+    def answer(self, exchange: Exchange, ended: Ended) -> Answer:
+        """Give the answer; a span that is complete was no early end."""
+        assert exchange.head is not None
+        counted = self.request.end is not None
+        if counted and not self.left:
+            ended = Ended.COMPLETE
+        return Answer(
+            exchange.head,
+            self.took if counted else exchange.received,
+            ended,
+            exchange.curl.getinfo(pycurl.NUM_CONNECTS) == 0,
+            exchange.curl.getinfo(pycurl.STARTTRANSFER_TIME),
+        )
+
+
+def answers_as_file(scheme: str, exchange: Exchange) -> bool:
+    """Say whether an answer comes without an HTTP head; an HTTP proxy gives FTP files with one."""
+    return scheme in _SCHEMES and not (exchange.proxied and scheme == "ftp" and not exchange.tunnel)
+
+
+def start_file(exchange: Exchange, request: Request) -> None:
+    """Make an exchange ready for a file server."""
+    scheme = exchange.url.partition(":")[0]
+    cut = Cut(request, scheme)
+    exchange.cut = cut
+    exchange.open_file = lambda which: _open(which, cut)
+    if scheme == "sftp" and request.end is not None:
+        # Over SFTP only an open-ended range tells the whole size, so the end is ours to cut.
+        exchange.set["range"] = f"{request.start or 0}-"
+        exchange.curl.setopt(pycurl.RANGE, f"{request.start or 0}-")
+
+
+def _open(exchange: Exchange, cut: Cut) -> Head:
+    curl = exchange.curl
+    length = int(curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD))
+    stamp = int(curl.getinfo(pycurl.INFO_FILETIME))
+    request = cut.request
+    bounded = request.end is not None and cut.scheme != "sftp"
+    size = size_from_replies(exchange.lines)
+    if size is None and length >= 0 and not bounded:
+        size = (request.start or 0) + length
+    cut.size = size
+    head = file_head(request, size, length, stamp, exchange)
+    if head.status == 206:
+        cut.bind(exchange)
+    return head
+
+
+def file_head(request: Request, size: int | None, length: int, stamp: int, exchange: Exchange) -> Head:
+    """Build the head of a file server's answer."""
+    pairs: list[tuple[str, str]] = []
+    status = 200
+    if request.start is not None:
+        status = 206
+        last = request.end - 1 if request.end is not None else None
+        if size is not None:
+            last = size - 1 if last is None else min(last, size - 1)
+        if last is None or (size is not None and request.start >= size):
+            status = 416 if size is not None and (request.start or not size) else 200
+            pairs.append(("Content-Range", f"bytes */{size if size is not None else '*'}"))
+        else:
+            pairs.append(("Content-Range", f"bytes {request.start}-{last}/{size if size is not None else '*'}"))
+            pairs.append(("Content-Length", str(last - request.start + 1)))
+    elif size is not None:
+        pairs.append(("Content-Length", str(size)))
+    if stamp >= 0:
+        pairs.append(("Last-Modified", formatdate(stamp, usegmt=True)))
+    scheme = exchange.url.partition(":")[0]
+    return Head(
+        status,
+        Headers(pairs),
+        "",
+        exchange.url,
+        exchange.hops,
+        scheme,
+        "",
+        exchange.address,
+        scheme in ("ftps", "sftp"),
+    )
+
+
+def size_from_replies(lines: list[bytes]) -> int | None:
+    """Find the file's size among an FTP server's replies; MDTM is answered with 213 too, by a date of 14 digits."""
+    found = None
+    for line in lines:
+        match = re.fullmatch(rb"213[ \t]+([0-9]{1,19})(\.[0-9]+)?\s*", line)
+        if match is not None and match[2] is None and not re.fullmatch(rb"(?:19|20)[0-9]{12}", match[1]):
+            found = int(match[1])
+    return found
+
+
+def past_the_end(exchange: Exchange, request: Request, code: int) -> bool:
+    """Tell the sink a 416 where a file server refused a start past the file's end; say whether that was so."""
+    cut = exchange.cut
+    if not isinstance(cut, Cut) or exchange.head is not None or code not in _BEYOND or not request.start:
+        return False
+    size = size_from_replies(exchange.lines)
+    if size is None:
+        match = re.search(r"file size \((\d+)\)", exchange.message)
+        size = int(match[1]) if match else None
+    if size is None or request.start < size:
+        return False
+    scheme = cut.scheme
+    exchange.head = head = Head(
+        416,
+        Headers([("Content-Range", f"bytes */{size}")]),
+        url=exchange.url,
+        hops=exchange.hops,
+        scheme=scheme,
+        http_version="",
+        address=exchange.address,
+        tls=scheme != "ftp",
+    )
+    try:
+        exchange.sink.head(head, Hold(exchange))
+    except BaseException as exc:
+        exchange.fail(exc)
+    return True
