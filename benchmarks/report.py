@@ -83,7 +83,7 @@ def _bound(goal: Goal) -> str:
 
 def _figures(outcome: Outcome) -> str:
     if isinstance(outcome, str):
-        return f"– | – | – | {outcome} |"
+        return f"– | – | – | {outcome.replace('|', '/')} |"
     return f"{outcome.wall:.3f} | {outcome.cpu:.3f} | {outcome.memory:.0f} | |"
 
 

@@ -53,7 +53,9 @@ def test_parameters_of_signed_links_are_let_through():
     assert read_faults("token=abc&X-Amz-Signature=1") == Faults()
 
 
-@pytest.mark.parametrize("query", ["trunkate=5", "wrongrange=sideways", "rate=fast", "first=one"])
+@pytest.mark.parametrize(
+    "query", ["trunkate=5", "wrongrange=sideways", "rate=fast", "first=one", "slow=5", "slow=1:fast"]
+)
 def test_a_mistake_is_named(query: str):
     """Unknown option or value: the message says which."""
     with pytest.raises(BadLink, match=query.partition("=")[0]):

@@ -119,11 +119,9 @@ def _cut(answer: Answer) -> _Cut | None:
 
 
 def _rate(answer: Answer, count: int) -> int | None:
-    from_slow = answer.faults.slow
-    if from_slow is not None:
-        which, _, rate = from_slow.partition(":")
-        if int(which) == count:
-            return int(rate)
+    slow = answer.faults.slow
+    if slow is not None and slow[0] == count:
+        return slow[1]
     return answer.faults.rate
 
 

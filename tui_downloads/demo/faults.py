@@ -88,7 +88,7 @@ class Faults(Troubles):
 
     rate: int | None = None
     """Bytes per second of one connection."""
-    slow: str | None = None
+    slow: tuple[int, int] | None = None
     """`K:RATE`: only the K-th request of this link runs at RATE."""
     latency: int = 0
     """Milliseconds before the first byte of an answer."""
@@ -156,7 +156,16 @@ def _flag(text: str) -> bool:
     return text.lower() not in {"0", "no", "false"}
 
 
+def _slow(text: str) -> tuple[int, int]:
+    which, colon, rate = text.partition(":")
+    if not colon:
+        raise ValueError("write K:RATE, for example 2:50k")
+    return int(which), read_size(rate)
+
+
 def _reader(name: str, declared: str) -> Callable[[str], Any]:
+    if name == "slow":
+        return _slow
     if name in _SIZES:
         return read_size
     if declared == "bool":
