@@ -47,7 +47,7 @@ class Segment:
         self.leased_at = now
         self.moved_at = now
         self._slow_since: float | None = None
-        self._meter = Meter(2.0)
+        self._meter = Meter(1.0)
         self._meter.note(now, start)
 
     @property
@@ -291,14 +291,17 @@ class Plan:
     def stalled(self, now: float, *, silence: float = 10.0, share: float = 0.3, patience: float = 5.0) -> list[Segment]:
         """List segments to be leased again elsewhere: silent for too long, or far behind their siblings for a while.
 
-        It is to be asked after every `note`, for it keeps the time of slow segments.
+        The slower a segment, the shorter the while, down to a third. To be asked after every `note`, for it keeps
+        the time of slow segments.
         """
         found = []
         for segment in self._live:
             if segment.finished:
                 continue
             below = share * self._others(segment, now)
-            if now - segment.moved_at >= silence or (segment.slow(now, below) >= patience and len(self._live) > 1):
+            slow = segment.slow(now, below)
+            enough = patience * max(0.3, segment.speed(now) / below) if below else inf
+            if now - segment.moved_at >= silence or (slow >= enough and len(self._live) > 1):
                 found.append(segment)
         return found
 
