@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
+from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.resource import Validator
 from tui_downloads.core.snapshots import EMPTY
+
+from .faults import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,3 +42,48 @@ class Published:
     path: str
     skipped: bool = False
     """The target was there and the policy said to leave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landing:
+    """A flushed file that is about to get its name; the same fields as the store's Intent."""
+
+    download: str
+    """The download's id; empty for a body, which does not know it."""
+    file: str
+    folder: str
+    part: str
+    """Name of the part, or of the whole temporary file, in `folder`."""
+    target: str
+    """The name wanted."""
+    device: int
+    inode: int
+    size: int
+
+
+class Owner(StrEnum):
+    """Whose part has the name."""
+
+    SAME = "same"
+    """Ours, of the same link: go on with it."""
+    OTHER = "other"
+    """Ours, of another link."""
+    FOREIGN = "foreign"
+    """Not ours, or not to be read: never touched."""
+
+
+class PartTaken(DownloadError):
+    """There is a part of this name; it was left as it is."""
+
+    def __init__(self, path: str, owner: Owner, origin: Origin | None = None) -> None:
+        super().__init__(Code.FILE_EXISTS, f"{plain(path)} is there and belongs to {_WHOSE[owner]}.")
+        self.path = path
+        self.owner = owner
+        self.origin = origin
+
+
+_WHOSE = {
+    Owner.SAME: "this link",
+    Owner.OTHER: "another download",
+    Owner.FOREIGN: "another program",
+}
