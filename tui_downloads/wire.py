@@ -237,7 +237,8 @@ def load_error(value: Any) -> TuiDownloadsError:
 
 
 def _bad(at: str, why: str) -> RequestError:
-    return RequestError(Code.INVALID_OPTION, f"{at}: {why}." if at else f"{why[:1].upper()}{why[1:]}.")
+    text = f"{at}: {why}" if at else f"{why[:1].upper()}{why[1:]}"
+    return RequestError(Code.INVALID_OPTION, text if text.endswith("?") else text + ".")
 
 
 _NAMES = {dict: "an object", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
@@ -354,7 +355,7 @@ def _bounded(cls: type, name: str, read: Reader) -> Reader:
 
 def _unknown(key: str, known: Mapping[str, Any]) -> str:
     near = difflib.get_close_matches(key[:40], known, 1)
-    return f"there is no field {key[:40]!r}" + (f"; did you mean {near[0]!r}?" if near else "").rstrip(".")
+    return f"there is no field {key[:40]!r}" + (f"; did you mean {near[0]!r}?" if near else "")
 
 
 def _list(value: Any, at: str) -> list[Any]:

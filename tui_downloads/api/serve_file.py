@@ -12,7 +12,7 @@ import re
 import secrets
 import stat
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 
@@ -226,20 +226,31 @@ def _native(scope: MutableMapping[str, Any], problem: Problem) -> Response:
     return problems.render(problem)
 
 
-@dataclass
-class FileAnswer:
-    """An ASGI answer that sends an open file and closes it."""
+class FileAnswer(Response):
+    """An answer that sends an open file and closes it.
 
-    file: OpenFile
-    attachment: bool = True
-    render: Callable[[MutableMapping[str, Any], Problem], Response] = _native
-    """How the dialect tells 412 and 416."""
-    alive: Callable[[], bool] | None = None
-    """Asked before each piece; the transfer is cut off when the session has ended."""
-    headers: Mapping[str, str] = field(default_factory=dict)
-    max_ranges: int = MAX_RANGES
-    status_code: int = 200
-    background: Any = None
+    `render` is how the dialect tells 412 and 416; `alive` is asked before each piece, and the transfer is cut off when
+    the session has ended; `fields` are further header fields.
+    """
+
+    def __init__(
+        self,
+        file: OpenFile,
+        *,
+        attachment: bool = True,
+        render: Callable[[MutableMapping[str, Any], Problem], Response] = _native,
+        alive: Callable[[], bool] | None = None,
+        fields: Mapping[str, str] | None = None,
+        max_ranges: int = MAX_RANGES,
+    ) -> None:
+        self.file = file
+        self.status_code = 200
+        self.background = None
+        self._attachment = attachment
+        self._render = render
+        self._alive = alive
+        self._fields = dict(fields or {})
+        self._max_ranges = max_ranges
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -252,7 +263,7 @@ class FileAnswer:
         given = {key.decode("latin-1").lower(): value.decode("latin-1") for key, value in scope["headers"]}
         verdict = fresh(given, file)
         if verdict == 412:
-            await self.render(scope, problems.of_status(412, "The file has changed."))(scope, receive, send)
+            await self._render(scope, problems.of_status(412, "The file has changed."))(scope, receive, send)
             return
         base = self._base()
         if verdict == 304:
@@ -263,21 +274,19 @@ class FileAnswer:
         spans: list[Span] | None = None
         if "range" in given and _range_stands(given.get("if-range"), file):
             try:
-                spans = parse_ranges(given["range"], file.size, self.max_ranges)
+                spans = parse_ranges(given["range"], file.size, self._max_ranges)
             except RangeRefused:
                 refused = problems.of_status(
                     416, "The file has no such range.", {"content-range": f"bytes */{file.size}"}
                 )
-                await self.render(scope, refused)(scope, receive, send)
+                await self._render(scope, refused)(scope, receive, send)
                 return
         head = scope["method"] == "HEAD" or bool(scope.get(HEAD))
         await self._send(spans, base, head, receive, send)
 
     def _base(self) -> dict[str, str]:
         file = self.file
-        disposition = content_disposition(file.name)
-        if not self.attachment:
-            disposition = disposition.replace("attachment", "inline", 1)
+        disposition = content_disposition(file.name, "attachment" if self._attachment else "inline")
         return {
             "accept-ranges": "bytes",
             "etag": file.etag,
@@ -288,7 +297,7 @@ class FileAnswer:
             # What was downloaded is somebody else's page; it gets no script and no origin of ours.
             "content-security-policy": "sandbox; default-src 'none'",
             "x-content-type-options": "nosniff",
-            **{key.lower(): value for key, value in self.headers.items()},
+            **{key.lower(): value for key, value in self._fields.items()},
         }
 
     async def _send(
@@ -331,7 +340,7 @@ class FileAnswer:
         while start < end:
             if gone.done():
                 return False
-            if self.alive is not None and not self.alive():
+            if self._alive is not None and not self._alive():
                 raise OSError("the session has ended")
             chunk = await asyncio.to_thread(os.pread, fd, min(CHUNK, end - start), start)
             if not chunk:

@@ -1,0 +1,86 @@
+"""Routes of finished files: the bytes, with ranges and conditions, and signed links to them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Query as Param
+
+from tui_downloads.core.errors import Forbidden
+from tui_downloads.engine.owned import OwnedEngine
+
+from ..auth import Session
+from ..dialect import Context, session_of
+from ..serve_file import FileAnswer, find, open_download
+from .describe import gives, needs
+from .downloads import Id, answer
+from .queries import only_known
+
+Number = Annotated[str, Path(pattern=r"^[0-9]{1,9}$", description="The file's number, from 1.")]
+LINK = {
+    "type": "object",
+    "required": ["url", "expires_at"],
+    "properties": {"url": {"type": "string"}, "expires_at": {"type": "number"}},
+}
+BYTES = gives({"type": "string", "format": "binary"}, kind="*/*")
+BYTES[206] = BYTES[200]
+BYTES[304] = {"description": "Not changed"}
+
+
+def router(context: Context) -> APIRouter:
+    """Make the routes."""
+    routes = APIRouter(tags=["files"], dependencies=[Depends(only_known)])
+
+    async def serve(engine: OwnedEngine, session: Session, id: str, file: str) -> FileAnswer:
+        opened = await open_download(await engine.get(id), file)
+        return FileAnswer(opened, alive=lambda: context.auth.alive(session), max_ranges=context.settings.max_ranges)
+
+    @routes.get("/v1/downloads/{id}/file", responses=BYTES, response_model=None, summary="Fetch the finished file")
+    async def get_file(request: Request, id: Id) -> FileAnswer:
+        session = session_of(request)
+        return await serve(context.engine_for(session), session, id, "")
+
+    @routes.get(
+        "/v1/downloads/{id}/files/{file}", responses=BYTES, response_model=None, summary="Fetch one of the files"
+    )
+    async def get_one_file(request: Request, id: Id, file: Number) -> FileAnswer:
+        session = session_of(request)
+        return await serve(context.engine_for(session), session, id, file)
+
+    @routes.post(
+        "/v1/downloads/{id}/link",
+        responses=gives(LINK),
+        openapi_extra=needs("read"),
+        summary="Make a signed link to a finished file, good for a short time and without a token",
+    )
+    async def make_link(request: Request, id: Id, file: Annotated[str, Param(pattern=r"^[0-9]{1,9}$")] = "1") -> object:
+        session = session_of(request)
+        detail = await context.engine_for(session).get(id)
+        find(detail, file)
+        seconds = context.settings.link_seconds
+        url = context.links.sign(session.user, detail.download.id, file)
+        return answer({"url": url, "expires_at": context.now() + seconds})
+
+    @routes.get(
+        "/v1/signed/{id}/{file}",
+        responses=BYTES,
+        response_model=None,
+        openapi_extra=needs(exempt="signed-link"),
+        summary="Fetch a finished file by a signed link",
+    )
+    async def get_signed(
+        request: Request,
+        id: Id,
+        file: Number,
+        user: Annotated[str, Param(max_length=64)] = "",
+        expires: Annotated[str, Param(max_length=16)] = "",
+        signature: Annotated[str, Param(max_length=128)] = "",
+    ) -> FileAnswer:
+        link = context.links.verify(id, file, {"user": user, "expires": expires, "signature": signature})
+        session = context.auth.by_user(link.user) if link else None
+        if session is None:
+            raise Forbidden("The link is not valid, or its time has run out.")
+        return await serve(context.engine_for(session), session, id, file)
+
+    return routes
