@@ -430,6 +430,10 @@ def test_a_finished_segment_is_no_stall():
 def test_segments_say_their_state():
     """A repr names the stretch, the cursor and what is special."""
     assert repr(Segment(0, OPEN)) == "<Segment 0-open at 0>"
+    plan = Plan(10)
+    tail = plan.lease()
+    plan.race(0.0, force=True)
+    assert repr(tail) == "<Segment 0-10 at 0, raced>"
 
 
 class AnyOrder(RuleBasedStateMachine):

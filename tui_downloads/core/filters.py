@@ -147,12 +147,10 @@ def parse(text: str) -> Filter:
 
 def _ask(asked: Query, found: _Found) -> Query | None:
     """Add a term to a query, or give None if a query can't say it."""
-    if found.states is not None:
-        both = _both(asked.states, found.states)
-        return replace(asked, states=both) if both else None
-    if found.kinds is not None:
-        both_kinds = _both(asked.kinds, found.kinds)
-        return replace(asked, kinds=both_kinds) if both_kinds else None
+    if found.states is not None and (not asked.states or asked.states & found.states):
+        return replace(asked, states=_both(asked.states, found.states))
+    if found.kinds is not None and (not asked.kinds or asked.kinds & found.kinds):
+        return replace(asked, kinds=_both(asked.kinds, found.kinds))
     for name in ("text", "host"):
         value = getattr(found, name)
         if value and not getattr(asked, name):
@@ -184,10 +182,11 @@ def _term(token: str) -> _Found | Problem:
 def _not(found: _Found) -> _Found:
     test = found.test
     turned = _Found(lambda view, now: not test(view, now))
+    # An empty set would ask for everything; nothing is asked then.
     if found.states is not None:
-        turned.states = frozenset(State) - found.states
+        turned.states = frozenset(State) - found.states or None
     if found.kinds is not None:
-        turned.kinds = frozenset(Kind) - found.kinds
+        turned.kinds = frozenset(Kind) - found.kinds or None
     return turned
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from .errors import Code, DownloadError
@@ -31,7 +32,9 @@ def parse_retry_after(text: str, now: float) -> float | None:
     if not text or len(text) > 64 or not text.isascii():
         return None
     try:
-        then = parsedate_to_datetime(text).timestamp()
+        date = parsedate_to_datetime(text)
+        # The old form of asctime names no zone and means GMT.
+        then = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError, AttributeError, OSError):
         # The standard library's parser lets several of its own mistakes through.
         return None
