@@ -18,6 +18,7 @@ _CHARSET = re.compile(
     re.IGNORECASE,
 )
 _PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
@@ -26,7 +27,7 @@ def filename(value: str) -> str:
 
     `filename*` wins over `filename`; of a name with a path only the last component counts.
     """
-    found = _parameters(value[:MAX_LENGTH])
+    found = _parameters(_SURROGATE.sub("_", value[:MAX_LENGTH]))
     name = _extended(found.get("filename*", "")) or _pieces(found) or _plain(found.get("filename", ""))
     return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
@@ -97,7 +98,7 @@ def _pieces(found: dict[str, str]) -> str:
         value, encoded = pieces[index]
         if index == 0 and encoded and value.count("'") >= 2:
             charset, _, value = value.split("'", 2)
-        data += unquote_to_bytes(value) if encoded else value.encode("utf-8", "surrogatepass")
+        data += unquote_to_bytes(value) if encoded else value.encode()
     return _decode(data, charset) or data.decode("utf-8", "replace")
 
 
@@ -135,7 +136,7 @@ def _percent(text: str) -> str:
     if not _PERCENT.search(text):
         return text
     try:
-        return unquote_to_bytes(text.encode("utf-8", "surrogatepass")).decode()
+        return unquote_to_bytes(text).decode()
     except UnicodeError:
         return text
 

@@ -36,7 +36,7 @@ _PATH_UNSAFE = re.compile(r"""[^!$%&'()*+,\-./0-9:;=@A-Z\[\]_a-z~]""")
 _QUERY_UNSAFE = re.compile(r"""[^!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~{}|\\^`]""")
 _DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
 _IDNA_DOTS = re.compile("[\u3002\uff0e\uff61]")
-_USERINFO = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:)?[/\\]*)[^/?#\\]*@")
+_USERINFO = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:(?=[/\\]))?[/\\]*)[^/?#\\]*@")
 _IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s\"'<>]+")
 
 _SECRET_EXACT = frozenset({
