@@ -6,6 +6,7 @@ import ctypes
 import errno
 import fcntl
 import functools
+import itertools
 import os
 import secrets
 import stat
@@ -16,6 +17,8 @@ from collections.abc import Callable
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK})
 TEMPORARY_PREFIX = ".tui-downloads-"
 TEMPORARY_SUFFIX = ".tmp"
+_SESSION = secrets.token_hex(12)
+_COUNTER = itertools.count()
 
 
 def claim(source: str, source_fd: int, target: str, target_fd: int) -> None:
@@ -25,7 +28,7 @@ def claim(source: str, source_fd: int, target: str, target_fd: int) -> None:
         FileExistsError: the new name is taken; nothing has changed.
         OSError: as the system says.
     """
-    ways = (rename_exclusive, link_exclusive, placeholder_exclusive)
+    ways = (link_exclusive, rename_exclusive, placeholder_exclusive)
     for way in ways:
         try:
             way(source, source_fd, target, target_fd)
@@ -89,7 +92,7 @@ def _renamer() -> Callable[[int, bytes, int, bytes], int] | None:
 
 def temporary() -> str:
     """Make up a name nobody else uses, which says whose file it is."""
-    return f"{TEMPORARY_PREFIX}{secrets.token_hex(12)}{TEMPORARY_SUFFIX}"
+    return f"{TEMPORARY_PREFIX}{_SESSION}{next(_COUNTER):08x}{TEMPORARY_SUFFIX}"
 
 
 def is_at(fd: int, name: str, folder_fd: int) -> bool:
