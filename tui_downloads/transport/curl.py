@@ -13,6 +13,7 @@ from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.links import Link, parse_link
 from tui_downloads.core.policy import check_link
 from tui_downloads.core.redirects import Hop, next_hop
+from tui_downloads.core.resource import Head
 from tui_downloads.core.spec import Policy
 
 from .base import Answer, Ended, Features, Reach, Request, Sink, Transport
@@ -132,8 +133,6 @@ class CurlTransport(Transport):
 
     def _hop(self, exchange: Exchange, request: Request, url: str, hops: tuple[str, ...]) -> Hop:
         assert exchange.head is not None
-        if "set-cookie" in exchange.head.headers:
-            exchange.cookies_came = True
         return next_hop(
             exchange.url, exchange.head, request.headers, hops, request.max_redirects, method=request.method
         )
@@ -171,12 +170,10 @@ class CurlTransport(Transport):
             raise await self._error(exchange, code, route)
         if head is None:
             raise DownloadError(Code.PROTOCOL_ERROR, "The server closed the connection without an answer.")
-        if "set-cookie" in head.headers:
-            exchange.cookies_came = True
         ended = Ended.COMPLETE
         if exchange.enough and code:
             ended = Ended.ENOUGH
-        elif exchange.length < 0 and not head.tls and _is_bare(exchange, request):
+        elif curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T) < 0 and _is_bare(head, request):
             ended = Ended.CLOSED
         if isinstance(exchange.cut, Cut):
             return exchange.cut.answer(exchange, ended)
@@ -185,7 +182,7 @@ class CurlTransport(Transport):
             exchange.received,
             ended,
             curl.getinfo(pycurl.NUM_CONNECTS) == 0,
-            curl.getinfo(pycurl.STARTTRANSFER_TIME),
+            curl.getinfo(pycurl.STARTTRANSFER_TIME_T) / 1e6,
         )
 
     async def _error(self, exchange: Exchange, code: int, route: Route) -> DownloadError:
@@ -272,10 +269,8 @@ def _follow(request: Request, hop: Hop) -> Request:
     )
 
 
-def _is_bare(exchange: Exchange, request: Request) -> bool:
-    """Say whether only the close of the connection ended the body."""
-    head = exchange.head
-    assert head is not None
+def _is_bare(head: Head, request: Request) -> bool:
+    """Say whether nothing but the close of a plain connection ended a body without a length."""
     if head.scheme != "http" or request.method == "HEAD" or head.status in (204, 304):
         return False
     return "chunked" not in head.headers.get("transfer-encoding").lower()

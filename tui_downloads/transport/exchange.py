@@ -76,7 +76,6 @@ class Exchange:
         "hops",
         "host_keys",
         "httpauth",
-        "length",
         "lines",
         "loop",
         "message",
@@ -131,7 +130,6 @@ class Exchange:
         self.head: Head | None = None
         self.header_bytes = 0
         self.received = 0
-        self.length = -1
         self.asked = False
         self.address = ""
         self.paused = False
@@ -191,6 +189,8 @@ class Exchange:
     def _on_blank_line(self) -> int | None:
         """Sort a header block: a proxy's, an interim one, a challenge that libcurl may answer, or the final one."""
         lines, self.lines = self.lines, []
+        if b"\nset-cookie:" in b"".join(lines).lower():
+            self.cookies_came = True
         if not self.asked or not lines:
             return None
         status = status_of(lines[0])
@@ -200,17 +200,15 @@ class Exchange:
             self.held = lines
             return None
         self.held = None
-        return self._deliver(lines)
+        return self._deliver(lines, status)
 
-    def _deliver(self, lines: list[bytes]) -> int | None:
+    def _deliver(self, lines: list[bytes], status: int) -> int | None:
         try:
-            self.head = head = http_head(lines, self.url, self.hops, self.address)
-            if head.status in STATUSES and "location" in head.headers:
+            self.head = head = http_head(lines, status, self.url, self.hops, self.address)
+            if status in STATUSES and "location" in head.headers:
                 self.phase = SKIP
                 return None
             self.phase = BODY
-            length = head.headers.get("content-length")
-            self.length = int(length) if length.isdecimal() and length.isascii() and len(length) < 20 else -1
             self.sink.head(head, Hold(self))
         except BaseException as exc:
             self.fail(exc)
@@ -233,7 +231,7 @@ class Exchange:
             return int(pycurl.WRITEFUNC_PAUSE)
         if self.failure is None and self.write is not _closed:
             self.received += len(chunk)
-            if self.received == self.length:
+            if self.head is not None and str(self.received) == self.head.headers.get("content-length"):
                 # The framing ends here as well; hearing it out keeps the connection.
                 return None
         self.enough = True
@@ -251,7 +249,7 @@ class Exchange:
             return int(pycurl.WRITEFUNC_PAUSE)
         if self.held is not None:
             lines, self.held = self.held, None
-            refused = self._deliver(lines)
+            refused = self._deliver(lines, status_of(lines[0]))
             return refused if refused is not None else self._on_body(chunk)
         self.fail(DownloadError(Code.PROTOCOL_ERROR, "The answer has a body and no header."))
         return ABORT
@@ -278,7 +276,7 @@ class Exchange:
         """Tell the sink a head that was kept back, once the transfer has ended without a body."""
         if self.held is not None:
             lines, self.held = self.held, None
-            self._deliver(lines)
+            self._deliver(lines, status_of(lines[0]))
         elif self.phase == FILE:
             self.deliver_file()
 
@@ -317,7 +315,7 @@ class Exchange:
         return now - self.seen_at >= self.patience
 
     def _is_connected(self) -> bool:
-        return self.asked or bool(self.header_bytes) or self.curl.getinfo(pycurl.PRETRANSFER_TIME) > 0
+        return self.asked or bool(self.header_bytes) or self.curl.getinfo(pycurl.PRETRANSFER_TIME_T) > 0
 
 
 class Hold:

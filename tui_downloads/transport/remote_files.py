@@ -55,7 +55,7 @@ class Cut:
             self.took if counted else exchange.received,
             ended,
             exchange.curl.getinfo(pycurl.NUM_CONNECTS) == 0,
-            exchange.curl.getinfo(pycurl.STARTTRANSFER_TIME),
+            exchange.curl.getinfo(pycurl.STARTTRANSFER_TIME_T) / 1e6,
         )
 
 
@@ -78,8 +78,8 @@ def start_file(exchange: Exchange, request: Request) -> None:
 
 def _open(exchange: Exchange, cut: Cut) -> Head:
     curl = exchange.curl
-    length = int(curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD))
-    stamp = int(curl.getinfo(pycurl.INFO_FILETIME))
+    length = int(curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T))
+    stamp = int(curl.getinfo(pycurl.FILETIME_T))
     request = cut.request
     bounded = request.end is not None and cut.scheme != "sftp"
     size = size_from_replies(exchange.lines)

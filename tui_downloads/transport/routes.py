@@ -63,10 +63,10 @@ class Route:
         if "method" in exchange.set or len(self._free) >= _MAX_FREE:
             exchange.curl.close()
             return
-        if exchange.cookies_came:
+        if self._jar is None and exchange.cookies_came:
+            # What one download was given is nothing to the next one.
             exchange.cookies_came = False
-            if self._jar is None:
-                exchange.curl.setopt(pycurl.COOKIELIST, "ALL")
+            exchange.curl.setopt(pycurl.COOKIELIST, "ALL")
         exchange.release()
         self._free.append(exchange)
 
