@@ -84,7 +84,6 @@ class Download:
     speed: float = 0.0
     eta: float | None = None
     connections: int = 0
-    place: int | None = None
 
     def handle(self, move: Move, now: float) -> tuple[Chore, ...]:
         """Make a move and say what it implies.
@@ -143,7 +142,7 @@ class Download:
             dialect=self.request.dialect,
             category=self.request.options.category,
             priority=self.priority,
-            position=self.place if self.state is State.QUEUED else None,
+            position=self.position if self.state is State.QUEUED else None,
             limit=self.limit,
             created_at=self.created_at,
             started_at=self.started_at,

@@ -127,8 +127,8 @@ class DownloadView:
     """Which face added it; empty for our own."""
     category: str = ""
     priority: int = 0
-    position: int | None = None
-    """Place in the queue from 0, or None when not queued."""
+    position: float | None = None
+    """Order in the queue: within a priority the smaller goes first. None when not queued."""
     limit: int = 0
     """Bytes a second; 0 is none."""
     created_at: float = 0.0

@@ -1,0 +1,21 @@
+"""The console script: answers the quickest questions itself and hands the rest to the command line."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> int:
+    """Run the command line and give its exit code."""
+    if sys.argv[1:] == ["--version"]:
+        from tui_downloads import __version__
+
+        sys.stdout.write(f"tui-downloads {__version__}\n")
+        return 0
+    from tui_downloads.cli.main import run
+
+    return run(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

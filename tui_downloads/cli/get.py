@@ -1,0 +1,263 @@
+"""`get`: download links in the foreground with a short-lived engine of its own, without lock or list."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tui_downloads.core.errors import Code, DownloadError, Exit
+from tui_downloads.core.lifecycle import ENDED, State
+from tui_downloads.core.link_list import parse_header, parse_size, read, to_request
+from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
+from tui_downloads.engine.embedded import EmbeddedEngine
+
+from .progress import Reporter, reporter
+from .setup import foreground_setup
+
+CHUNK = 2000
+"""Links that are handed to the engine at once."""
+LOOK = 0.05
+"""Seconds between two looks at what happened."""
+ENDED_WORDS = frozenset(state.value for state in ENDED)
+EXIT_ORDER = [
+    Exit.INTERNAL, Exit.USAGE, Exit.NOT_FOUND, Exit.NETWORK, Exit.TIMEOUT, Exit.REFUSED, Exit.INTERRUPTED,
+    Exit.CHECKSUM, Exit.DISK, Exit.IN_USE, Exit.BLOCKED, Exit.EXISTS, Exit.NO_SERVICE,
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a command line asks for."""
+
+    requests: list[AddRequest]
+    parallel: int
+    json: bool
+    quiet: bool
+    to_stdout: bool
+    folder: str
+
+
+def _options(values: dict[str, Any]) -> Options:
+    return Options(
+        connections=values["connections"],
+        checksum=values["checksum"],
+        timeout=values["timeout"],
+        connect_timeout=values["connect_timeout"],
+        max_time=values["max_time"],
+        retries=values["retries"],
+        on_conflict=OnConflict(values["on_conflict"]) if values["on_conflict"] else None,
+        limit=parse_size(values["limit"]) if values["limit"] else 0,
+        proxy=values["proxy"],
+        user_agent=values["user_agent"],
+        referer=values["referer"],
+        cacert=values["cacert"],
+        cert=values["cert"],
+        key=values["key"],
+        ip_version=4 if values["ipv4"] else 6 if values["ipv6"] else None,
+        interface=values["interface"],
+        netrc=values["netrc"],
+    )
+
+
+def _credentials(values: dict[str, Any]) -> Credentials:
+    user, _, password = (values["user"] or "").partition(":")
+    cookies = ""
+    if values["cookies"]:
+        try:
+            cookies = Path(values["cookies"]).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise DownloadError(Code.INVALID_OPTION, f"The cookie file can't be read: {error.strerror}.") from None
+    return Credentials(
+        headers=tuple(parse_header(header) for header in values["header"]),
+        user=user,
+        password=password,
+        cookies=cookies,
+    )
+
+
+def _lines(path: str) -> Iterator[str]:
+    if path == "-":
+        yield from sys.stdin
+        return
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            yield from file
+    except OSError as error:
+        raise DownloadError(Code.INVALID_OPTION, f"The list {path} can't be read: {error.strerror}.") from None
+
+
+def _requests(urls: Sequence[str], values: dict[str, Any], folder: str) -> list[AddRequest]:
+    base = AddRequest(
+        url="",
+        folder=folder,
+        name=None if values["output"] in (None, "-") else values["output"],
+        mirrors=tuple(values["mirror"]),
+        options=_options(values),
+        credentials=_credentials(values),
+    )
+    requests = [replace(base, url=url) for url in urls]
+    for path in values["input_file"]:
+        requests += [to_request(entry, replace(base, name=None, mirrors=())) for entry in read(_lines(path))]
+    if not requests:
+        raise click.UsageError("Give at least one link, or a list with -i.")
+    if len(requests) > 1 and (values["output"] is not None or values["mirror"]):
+        raise click.UsageError("-o and --mirror go with one link only.")
+    if values["checksum"] and len(requests) > 1:
+        raise click.UsageError("--checksum goes with one link; in a list write it below each link.")
+    return requests
+
+
+@click.command("get", context_settings={"help_option_names": ["-h", "--help"], "show_default": False})
+@click.argument("urls", nargs=-1, metavar="URL...")
+@click.option("-o", "--output", metavar="NAME", help="Name of the file, one link only; - is stdout.")
+@click.option("-d", "--dir", "folder", metavar="DIR", help="Folder, made when missing. [default: where you are]")
+@click.option("-i", "--input-file", multiple=True, metavar="FILE", help="List of links, one a line; - is stdin.")
+@click.option("-x", "--connections", type=click.IntRange(1, 64), metavar="N", help="Connections for one download.")
+@click.option("-j", "--parallel", type=click.IntRange(1, 256), default=16, metavar="N", help="Downloads at once. [16]")
+@click.option("--mirror", multiple=True, metavar="URL", help="Another link of the same file; may be repeated.")
+@click.option("--checksum", metavar="ALGO:HEX", help="Digest the file must have, such as sha256:….")
+@click.option("-H", "--header", multiple=True, metavar="'K: V'", help="Header field for the server of the link.")
+@click.option("-u", "--user", metavar="USER[:PASSWORD]", help="Login for the server of the link.")
+@click.option("--cookies", metavar="FILE", help="Netscape cookie file.")
+@click.option("--netrc", is_flag=True, help="Take logins from ~/.netrc.")
+@click.option("--user-agent", metavar="TEXT", help="User-Agent field.")
+@click.option("--referer", metavar="URL", help="Referer field.")
+@click.option("--proxy", metavar="URL", help="http, https, socks4a or socks5h proxy; empty for none.")
+@click.option("--cacert", metavar="FILE", help="Trust these certificate authorities too.")
+@click.option("--cert", metavar="FILE", help="Client certificate.")
+@click.option("--key", metavar="FILE", help="Key of the client certificate.")
+@click.option("-4", "--ipv4", is_flag=True, help="IPv4 only.")
+@click.option("-6", "--ipv6", is_flag=True, help="IPv6 only.")
+@click.option("--interface", metavar="NAME", help="Network interface or source address.")
+@click.option("--limit", metavar="RATE", help="Bytes a second for each download, such as 500K or 10M.")
+@click.option("--limit-all", metavar="RATE", help="Bytes a second for everything.")
+@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds without a byte. [60]")
+@click.option(
+    "--connect-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds to connect. [30]"
+)
+@click.option("--max-time", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds in all for a download.")
+@click.option("--retries", type=click.IntRange(0), metavar="N", help="Tries after a failure without progress. [5]")
+@click.option("--on-conflict", type=click.Choice([item.value for item in OnConflict]), help="When the name is taken.")
+@click.option("--json", "as_json", is_flag=True, help="Events as lines of JSON on stdout.")
+@click.option("-q", "--quiet", is_flag=True, help="Errors only.")
+def command(urls: tuple[str, ...], **values: Any) -> int:
+    """Download links in the foreground.
+
+    Interrupted, it says how to go on: the same command continues from what is there.
+    """
+    to_stdout = values["output"] == "-"
+    folder = os.path.abspath(os.path.expanduser(values["folder"] or "."))
+    if to_stdout:
+        if values["as_json"]:
+            raise click.UsageError("--json and -o - both want stdout; choose one.")
+        folder = tempfile.mkdtemp(prefix="tui-downloads-")
+    try:
+        job = Job(
+            requests=_requests(urls, values, folder),
+            parallel=values["parallel"],
+            json=values["as_json"],
+            quiet=values["quiet"],
+            to_stdout=to_stdout,
+            folder=folder,
+        )
+        limit_all = parse_size(values["limit_all"]) if values["limit_all"] else 0
+        return asyncio.run(_Run(job, limit_all).run())
+    finally:
+        if to_stdout:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+class _Run:
+    """One foreground run: adds everything, reports, and ends with the exit code of what happened."""
+
+    # Mutable state: how many were added and how many have ended, the exit codes seen, and the names of what is here.
+    def __init__(self, job: Job, limit_all: int) -> None:
+        self._job = job
+        setup = foreground_setup(job.folder, job.parallel, limit_all, history=not job.to_stdout)
+        self._engine = EmbeddedEngine(setup)
+        self._report: Reporter = reporter(json=job.json, quiet=job.quiet or job.to_stdout)
+        self._added = 0
+        self._ended = 0
+        self._adding = True
+        self._codes: set[int] = set()
+        self._paths: list[str] = []
+        self._stop = asyncio.Event()
+
+    async def run(self) -> int:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            with contextlib.suppress(NotImplementedError, RuntimeError):
+                loop.add_signal_handler(number, self._stop.set)
+        await self._engine.start()
+        try:
+            work = asyncio.create_task(self._work())
+            stopper = asyncio.create_task(self._stop.wait())
+            await asyncio.wait({work, stopper}, return_when=asyncio.FIRST_COMPLETED)
+            interrupted = not work.done()
+            for task in (work, stopper):
+                task.cancel()
+            for end in await asyncio.gather(work, stopper, return_exceptions=True):
+                if isinstance(end, Exception):
+                    raise end
+        finally:
+            await self._engine.close()
+            self._report.close()
+        if interrupted:
+            self._report.interrupted(self._added - self._ended)
+            return Exit.INTERRUPTED
+        return min((code for code in self._codes if code != Exit.OK), key=EXIT_ORDER.index, default=Exit.OK)
+
+    async def _work(self) -> None:
+        after = 0
+        adding = asyncio.create_task(self._add())
+        try:
+            while not (adding.done() and self._ended >= self._added):
+                await asyncio.sleep(LOOK)
+                after = await self._hear(after)
+                self._report.show(self._engine)
+            adding.result()
+        finally:
+            adding.cancel()
+        if self._job.to_stdout and self._paths:
+            await asyncio.to_thread(_pour, self._paths[0])
+
+    async def _add(self) -> None:
+        requests = self._job.requests
+        for start in range(0, len(requests), CHUNK):
+            part = requests[start : start + CHUNK]
+            for request, outcome in zip(part, await self._engine.add(part), strict=True):
+                if outcome.error is not None:
+                    self._codes.add(outcome.error.exit)
+                    self._report.refused(request.url, outcome.error)
+                else:
+                    self._added += 1
+
+    async def _hear(self, after: int) -> int:
+        """Take the news since the last look; they come in batches, so that looking costs the engine nothing."""
+        for event in self._engine.news(after):
+            after = event.seq
+            self._report.event(event)
+            if event.type == "state" and event.state in ENDED_WORDS:
+                self._ended += 1
+                self._codes.add(int(event.data.get("exit", Exit.OK)))
+                if event.state == State.COMPLETE:
+                    self._paths.append(str(event.data.get("path", "")))
+        return after
+
+
+def _pour(path: str) -> None:
+    """Write a finished file to stdout."""
+    with open(path, "rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,200 @@
+"""What `get` says: lines that are drawn again on a terminal, plain lines in a pipe, events as JSON, or only errors."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from abc import ABC, abstractmethod
+from typing import TextIO
+
+from tui_downloads.core.errors import TuiDownloadsError
+from tui_downloads.core.lifecycle import RUNNING, State
+from tui_downloads.core.links import redact
+from tui_downloads.core.snapshots import DownloadView, Event
+from tui_downloads.engine.base import Engine
+
+from .text import duration, fit, plain, size
+
+REDRAW = 0.2
+"""Seconds between two drawings."""
+ROWS = 12
+"""Running files that are drawn at the most."""
+
+
+class Reporter(ABC):
+    """Talks about a run."""
+
+    @abstractmethod
+    def event(self, event: Event) -> None:
+        """Take one piece of news."""
+
+    def show(self, engine: Engine) -> None:
+        """Show where things are; called often."""
+
+    def refused(self, url: str, error: TuiDownloadsError) -> None:
+        """Say that a link was not taken."""
+        self._talk(f"{redact(url) or '(no link)'}: {error.message} {error.next_step}")
+
+    def interrupted(self, count: int) -> None:
+        """Say how to go on."""
+        files = "1 download" if count == 1 else f"{count} downloads"
+        self._talk(f"Stopped with {files} unfinished; what is here is safe. Run the same command again to go on.")
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+
+    def _talk(self, line: str) -> None:
+        sys.stderr.write(plain(line) + "\n")
+        sys.stderr.flush()
+
+
+def reporter(*, json: bool, quiet: bool) -> Reporter:
+    """Choose the reporter for where stdout and stderr lead."""
+    if json:
+        return JsonReporter()
+    if quiet:
+        return QuietReporter()
+    return TerminalReporter(sys.stderr) if sys.stderr.isatty() else PlainReporter()
+
+
+class QuietReporter(Reporter):
+    """Says nothing but errors."""
+
+    def event(self, event: Event) -> None:
+        if event.type == "state" and event.state == State.FAILED:
+            self._talk(_failure(event))
+
+
+class JsonReporter(Reporter):
+    """Writes each event as a line of JSON to stdout: {seq, at, type, id, state, …}."""
+
+    def event(self, event: Event) -> None:
+        line = {"seq": event.seq, "at": event.at, "type": event.type, "id": event.id, "state": event.state}
+        sys.stdout.write(json.dumps(line | dict(event.data)) + "\n")
+
+    def show(self, engine: Engine) -> None:
+        sys.stdout.flush()
+
+    def refused(self, url: str, error: TuiDownloadsError) -> None:
+        line = {"seq": 0, "at": time.time(), "type": "state", "id": "", "state": "failed", "url": redact(url)}
+        told = {"code": error.code.value, "message": error.message, "next_step": error.next_step, "exit": error.exit}
+        sys.stdout.write(json.dumps(line | told) + "\n")
+
+
+class PlainReporter(Reporter):
+    """Writes one line for each thing that happened, and now and then one for all."""
+
+    EVERY = 10.0
+
+    def __init__(self) -> None:
+        self._next = time.monotonic() + self.EVERY
+
+    def event(self, event: Event) -> None:
+        if event.type == "state":
+            line = _line(event)
+            if line:
+                self._talk(line)
+        elif event.type == "log" and event.id:
+            self._talk(str(event.data.get("message", "")))
+
+    def show(self, engine: Engine) -> None:
+        if time.monotonic() >= self._next:
+            self._next = time.monotonic() + self.EVERY
+            running = [item for item in engine.snapshot().downloads.values() if item.state in RUNNING]
+            for item in running[:ROWS]:
+                self._talk(f"{item.name or item.url}: {_progress(item)}")
+
+
+class TerminalReporter(Reporter):
+    """Draws a line for each running file and one for all, and lets finished files scroll away above them."""
+
+    # Mutable state: how many lines are drawn, lines that wait to be printed above them, and totals.
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._drawn = 0
+        self._above: list[str] = []
+        self._next = 0.0
+        self._counts = {State.COMPLETE: 0, State.FAILED: 0}
+        self._bytes = 0
+        self._began = time.monotonic()
+
+    def event(self, event: Event) -> None:
+        if event.type == "log" and event.id:
+            self._above.append(str(event.data.get("message", "")))
+        if event.type != "state":
+            return
+        state = State(event.state)
+        if state in self._counts:
+            self._counts[state] += 1
+            self._bytes += int(event.data.get("size") or 0)
+        line = _line(event)
+        if line:
+            self._above.append(line)
+
+    def show(self, engine: Engine) -> None:
+        now = time.monotonic()
+        if now < self._next:
+            return
+        self._next = now + REDRAW
+        snapshot = engine.snapshot()
+        running = [item for item in snapshot.downloads.values() if item.state in RUNNING]
+        columns, rows = shutil.get_terminal_size()
+        lines = [self._row(item, columns) for item in running[: min(ROWS, rows - 2)]]
+        totals = snapshot.totals
+        parts = [f"{self._counts[State.COMPLETE]} done"]
+        if self._counts[State.FAILED]:
+            parts.append(f"{self._counts[State.FAILED]} failed")
+        parts += [f"{totals.active} running", f"{totals.queued + totals.waiting} to come", f"{size(totals.speed)}/s"]
+        lines.append(" · ".join(parts)[: columns - 1])
+        self._draw(lines)
+
+    def _row(self, item: DownloadView, columns: int) -> str:
+        figures = _progress(item)
+        name = fit(item.name or item.url, max(10, columns - len(figures) - 16))
+        fraction = item.fraction
+        filled = 0 if fraction is None else int(fraction * 12)
+        bar = "━" * filled + " " * (12 - filled)
+        return f"{name} {bar} {figures}"[: columns - 1]
+
+    def _draw(self, lines: list[str]) -> None:
+        wipe = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
+        above = "".join(plain(line) + "\n" for line in self._above)
+        self._above = []
+        self._out.write(wipe + above + "".join(line + "\n" for line in lines))
+        self._out.flush()
+        self._drawn = len(lines)
+
+    def close(self) -> None:
+        self._draw([])
+        seconds = time.monotonic() - self._began
+        done = self._counts[State.COMPLETE]
+        if done > 1:
+            speed = size(self._bytes / max(seconds, 0.001))
+            self._talk(f"{done} files, {size(self._bytes)} in {duration(seconds)}, {speed}/s")
+
+
+def _progress(item: DownloadView) -> str:
+    percent = "" if item.fraction is None else f"{item.fraction * 100:3.0f}% "
+    whole = f"{size(item.done)}/{size(item.size)}"
+    return f"{percent}{whole} {size(item.speed)}/s {duration(item.eta)} x{item.connections}"
+
+
+def _line(event: Event) -> str:
+    """Write what happened to a download; empty for moves that nobody needs to read."""
+    if event.state == State.COMPLETE:
+        proof = event.data.get("proof")
+        checked = " (checksum right)" if proof in ("checksum", "digest") else ""
+        return f"{event.data.get('path')}: {size(event.data.get('size'))}{checked}"
+    if event.state == State.FAILED:
+        return _failure(event)
+    if event.state == State.WAITING:
+        until = event.data.get("until")
+        wait = "" if until is None else f"; next try in {duration(max(0.0, until - time.time()))}"
+        return f"Waiting: {event.data.get('reason')}{wait}"
+    return ""
+
+
+def _failure(event: Event) -> str:
+    return f"Failed: {event.data.get('message')} {event.data.get('next_step')}"

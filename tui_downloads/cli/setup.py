@@ -1,0 +1,68 @@
+"""From settings and flags to the setup of an engine; the only place besides the service where an engine is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from tui_downloads.config import paths as folders
+from tui_downloads.config.load import load
+from tui_downloads.config.settings import Settings
+from tui_downloads.engine.embedded import Setup
+from tui_downloads.engine.services import Defaults
+
+
+def defaults(settings: Settings) -> Defaults:
+    """Give what a download gets that says nothing itself."""
+    return Defaults(
+        timeout=settings.timeout,
+        connect_timeout=settings.connect_timeout,
+        max_time=settings.max_time,
+        retries=settings.retries,
+        on_conflict=settings.on_conflict,
+        user_agent=settings.user_agent or None,
+        no_proxy=",".join(settings.proxy.no_proxy) or None,
+        proxy=_proxy(settings),
+        proxy_filters=settings.proxy.proxy_filters,
+        verify_digests=settings.verify_digests,
+    )
+
+
+def _proxy(settings: Settings) -> str | None:
+    """One proxy for all, or none named: then the environment decides. `direct` is no proxy at all."""
+    chosen = settings.proxy.all
+    return "" if chosen == "direct" else chosen or None
+
+
+def foreground_setup(folder: str, parallel: int, rate: int, *, history: bool) -> Setup:
+    """Give the setup of a `get`: no list, no lock; what it finishes goes to the spool.
+
+    Raises:
+        RequestError: the settings hold a mistake.
+    """
+    paths = folders.find()
+    settings = load(paths.settings_file)
+    limits = replace(settings.limits(), downloads=parallel, connections=max(256, parallel))
+    return Setup(
+        folder=folder,
+        spool=paths.spool,
+        foreground=True,
+        limits=replace(limits, rate=rate or limits.rate, per_host=max(limits.per_host, parallel)),
+        defaults=defaults(settings),
+        forbidden=paths.private,
+        history=history and settings.history.enabled,
+        name="get",
+    )
+
+
+def embedded_setup(settings: Settings, paths: folders.Paths) -> Setup:
+    """Give the setup of the screen's or the service's own engine."""
+    return Setup(
+        folder=settings.folder or paths.downloads,
+        database=paths.database,
+        spool=paths.spool,
+        limits=settings.limits(),
+        defaults=defaults(settings),
+        forbidden=paths.private,
+        history=settings.history.enabled,
+        extras={"masv_api": settings.endpoint.masv_api, "media": settings.media},
+    )

@@ -1,0 +1,159 @@
+"""Completions in groups: data safe, intents stored, files linked, folders safe, one commit, then told.
+
+A crash leaves one of four things, each of which the next start understands: a part with its journal (go on), a part and
+an intent (go on, the bytes are whole), a target that matches an intent (adopt it), or a stored completion.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui_downloads.core.download import Download, FileRecord
+from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.files.base import Landing, Published
+from tui_downloads.files.publish import Ready, land, prepare
+from tui_downloads.store.base import Intent, Store
+
+if TYPE_CHECKING:
+    from .transfer import Transfer
+
+GATHER = 0.05
+"""Seconds a lone completion waits for company."""
+BATCH = 256
+MOST = 1024
+"""Completions that may wait before runners are held back."""
+
+
+@dataclass(slots=True)
+class Finished:
+    """A file whose bytes are whole and proven, on its way to its name."""
+
+    download: Download
+    file: FileRecord
+    ready: Ready
+    transfer: Transfer
+    settled: asyncio.Future[Published] | None = None
+    """Set for whoever waits for it; otherwise `on_done` is told."""
+
+
+Told = Callable[[Finished, Published | DownloadError], None]
+
+
+class Committer:
+    """Lands finished files in batches; one batch is under way at a time."""
+
+    # Mutable state: the files waiting, the ids of the batch under way, and the task that works.
+    def __init__(self, store: Store, on_done: Told, after: Callable[[list[Finished]], Awaitable[None]]) -> None:
+        self._store = store
+        self._on_done = on_done
+        self._after = after
+        self._waiting: list[Finished] = []
+        self._under_way: set[str] = set()
+        self._work: asyncio.Task[None] | None = None
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._full = asyncio.Event()
+
+    def submit(self, finished: Finished) -> None:
+        """Hand over a file; the outcome is told later."""
+        self._waiting.append(finished)
+        self._idle.clear()
+        if len(self._waiting) >= MOST:
+            self._room.clear()
+        if len(self._waiting) >= BATCH:
+            self._full.set()
+        if self._work is None:
+            self._work = asyncio.get_running_loop().create_task(self._run())
+
+    async def room(self) -> None:
+        """Wait until another completion may be handed over."""
+        if not self._room.is_set():
+            await self._room.wait()
+
+    def holds(self, id: str) -> bool:
+        """Say whether a download has a file on its way."""
+        return id in self._under_way or any(item.download.id == id for item in self._waiting)
+
+    async def drain(self) -> None:
+        """Wait until nothing is on its way."""
+        self._full.set()
+        await self._idle.wait()
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                if len(self._waiting) < BATCH and not self._full.is_set():
+                    try:
+                        await asyncio.wait_for(self._full.wait(), GATHER)
+                    except TimeoutError:
+                        pass
+                self._full.clear()
+                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                self._under_way = {item.download.id for item in batch}
+                if len(self._waiting) < MOST:
+                    self._room.set()
+                await self._commit(batch)
+        finally:
+            self._under_way = set()
+            self._work = None
+            self._room.set()
+            self._idle.set()
+
+    async def _commit(self, batch: list[Finished]) -> None:
+        outcomes: list[Published | DownloadError]
+        try:
+            outcomes = await self._land(batch)
+        except Exception as error:
+            # One fault of ours must not leave downloads that nobody will ever tell of.
+            known = (
+                error
+                if isinstance(error, DownloadError)
+                else DownloadError(Code.INTERNAL, f"Publishing failed: {error}")
+            )
+            outcomes = [known] * len(batch)
+        for item, outcome in zip(batch, outcomes, strict=True):
+            self._on_done(item, outcome)
+        try:
+            await self._store.finish(list({item.download.id: item.download for item in batch}.values()))
+            await self._after(batch)
+        finally:
+            for item, outcome in zip(batch, outcomes, strict=True):
+                if item.settled is not None and not item.settled.done():
+                    if isinstance(outcome, Published):
+                        item.settled.set_result(outcome)
+                    else:
+                        item.settled.set_exception(outcome)
+
+    async def _land(self, batch: list[Finished]) -> list[Published | DownloadError]:
+        items = [item.ready for item in batch]
+        landings = await asyncio.to_thread(prepare, items)
+        intents = [
+            _intent(item, landing)
+            for item, landing in zip(batch, landings, strict=True)
+            if not isinstance(landing, DownloadError)
+        ]
+        await self._store.intend(intents)
+        outcomes: list[Published | DownloadError] = list(landings)  # type: ignore[arg-type]
+        sound = [index for index, landing in enumerate(landings) if not isinstance(landing, DownloadError)]
+        landed = await asyncio.to_thread(land, [items[i] for i in sound], [landings[i] for i in sound])
+        for index, outcome in zip(sound, landed, strict=True):
+            outcomes[index] = outcome
+        return outcomes
+
+
+def _intent(item: Finished, landing: Landing) -> Intent:
+    return Intent(
+        item.download.id,
+        item.file.id,
+        landing.folder,
+        landing.part,
+        landing.target,
+        landing.device,
+        landing.inode,
+        landing.size,
+    )

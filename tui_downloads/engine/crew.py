@@ -1,0 +1,299 @@
+"""The connections of one large file: how many, where each works, which are too slow, and when to checkpoint."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.plan import Segment
+from tui_downloads.core.ramp import Ramp
+from tui_downloads.transport.base import Answer, Ended
+
+from .services import CHECKPOINT
+from .worker import Worker
+
+if TYPE_CHECKING:
+    from .mirror import Mirror
+    from .transfer import Transfer
+
+TICK = 0.1
+REFUSALS = frozenset({403, 429, 503})
+"""Statuses that mean "too many connections" while other connections of the same file are served."""
+
+
+class Crew:
+    """Staffs, watches and dismisses the workers of a transfer until its plan is complete."""
+
+    # Mutable state: the running workers by task, the ramp, the checkpoint under way, and the last error.
+    def __init__(self, transfer: Transfer) -> None:
+        self._transfer = transfer
+        services, settings = transfer.services, transfer.settings
+        self._seats = services.seats
+        self._running: dict[asyncio.Future[Answer] | asyncio.Task[Answer], Worker] = {}
+        self._seated: set[Worker] = set()
+        ceiling = services.seats.ceiling(transfer.mirrors[0].host)
+        self._ramp = Ramp(settings.connections, ceiling)
+        if settings.connections_chosen:
+            self._ramp.start_at(settings.connections)
+        self._checkpoint: asyncio.Task[None] | None = None
+        self._checkpoint_at = time.monotonic()
+        self._error: DownloadError | None = None
+        self._hold_until = 0.0
+        self._failures = 0
+        self._progress = 0
+        self._silence = services.defaults.slow_after
+
+    def workers(self) -> list[Worker]:
+        return list(self._running.values())
+
+    async def run(self, opening: tuple[Worker, asyncio.Future[Answer]] | None) -> None:
+        """Work until every byte is here.
+
+        Raises:
+            DownloadError: no connection is left and none may be opened.
+        """
+        plan = self._transfer.plan
+        assert plan is not None
+        if opening is not None:
+            worker, future = opening
+            self._running[future] = worker
+        try:
+            while not plan.complete:
+                self._staff(time.monotonic())
+                if not self._running:
+                    await self._nobody()
+                    continue
+                done, _ = await asyncio.wait(self._running, timeout=TICK, return_when=asyncio.FIRST_COMPLETED)
+                for future in done:
+                    self._ended(future)
+                self._tick(time.monotonic())
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        """Dismiss everybody; what they hold is written."""
+        tasks = [task for task in self._running if isinstance(task, asyncio.Task)]
+        for task in tasks:
+            task.cancel()
+        for future, worker in self._running.items():
+            if not isinstance(future, asyncio.Task) and worker.flow is not None:
+                worker.flow.abort(None)  # the opening connection runs in the runner's own task
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
+        for worker in self._running.values():
+            self._leave(worker)
+        self._running.clear()
+        if self._checkpoint is not None:
+            await asyncio.gather(self._checkpoint, return_exceptions=True)
+            self._checkpoint = None
+
+    # Staffing .......................................................................................................
+
+    def _may_split(self) -> bool:
+        """Several connections need proof that they speak of one version (F12)."""
+        resource = self._transfer.resource
+        if resource is None or resource.size is None or self._transfer.mirrors[0].plain:
+            return False
+        return resource.ranges and (resource.validator.strong or self._transfer.has_digest)
+
+    def _staff(self, now: float) -> None:
+        plan = self._transfer.plan
+        assert plan is not None
+        if now < self._hold_until and self._running:
+            return
+        want = 1
+        if self._may_split():
+            delivering = sum(1 for worker in self._running.values() if worker.began)
+            want = self._ramp.want(now, total=plan.written_total, connections=delivering, remaining=plan.left)
+        while len(self._running) < want:
+            mirror = self._pick(now)
+            if mirror is None or not self._hire(mirror, now):
+                return
+
+    def _pick(self, now: float) -> Mirror | None:
+        """Choose the usable mirror with the fewest workers for its worth."""
+        usable = [mirror for mirror in self._transfer.mirrors if mirror.usable(now)]
+        if not usable:
+            return None
+        busy = [worker.mirror for worker in self._running.values()]
+        return min(usable, key=lambda mirror: (busy.count(mirror), mirror.failures))
+
+    def _hire(self, mirror: Mirror, now: float) -> bool:
+        # The download's own seat carries its first connection; every further one needs a seat of its own.
+        first = not self._running
+        if not first and not self._seats.take(mirror.host):
+            return False
+        segment = self._next_segment(now)
+        if segment is None:
+            if not first:
+                self._seats.give(mirror.host)
+            return False
+        worker = Worker(self._transfer, mirror, segment)
+        if not first:
+            self._seated.add(worker)
+        task = asyncio.get_running_loop().create_task(self._work(worker))
+        self._running[task] = worker
+        return True
+
+    def _next_segment(self, now: float) -> Segment | None:
+        plan = self._transfer.plan
+        assert plan is not None
+        segment = plan.lease(now)
+        if segment is None and self._may_split():
+            segment = plan.steal(now)
+            if segment is None and self._running:
+                segment = plan.race(now)
+        return segment
+
+    # One worker .....................................................................................................
+
+    async def _work(self, worker: Worker) -> Answer:
+        """Serve one segment after another on one mirror until there is nothing left to take."""
+        plan = self._transfer.plan
+        assert plan is not None
+        while True:
+            segment = worker.segment
+            assert segment is not None
+            before = segment.position
+            try:
+                answer = await self._serve(worker, segment)
+            finally:
+                plan.release(segment, time.monotonic())
+            if answer.ended is not Ended.ENOUGH and segment.position == before and not plan.complete:
+                raise DownloadError(Code.PROTOCOL_ERROR, "The server answered a range with nothing.")
+            if plan.complete:
+                return answer
+            following = self._next_segment(time.monotonic())
+            if following is None:
+                return answer
+            worker.segment = following
+
+    async def _serve(self, worker: Worker, segment: Segment) -> Answer:
+        mirror = worker.mirror
+        if not mirror.proven:
+            await self._transfer.prove(mirror)
+        end = None if segment.open else segment.end
+        request = mirror.request(segment.position, end, if_range=mirror.if_range)
+        answer = await worker.stream(request)
+        self._settle_length(segment, answer)
+        return answer
+
+    def _settle_length(self, segment: Segment, answer: Answer) -> None:
+        """A body without a length ends where its stream did."""
+        plan = self._transfer.plan
+        assert plan is not None
+        if plan.size is None and answer.ended is not Ended.ENOUGH:
+            plan.settle(segment.position)
+            self._transfer.size_settled(segment.position, closed=answer.ended is Ended.CLOSED)
+
+    def _leave(self, worker: Worker) -> None:
+        if worker in self._seated:
+            self._seated.discard(worker)
+            self._seats.give(worker.mirror.host)
+
+    def _ended(self, future: asyncio.Future[Answer] | asyncio.Task[Answer]) -> None:
+        worker = self._running.pop(future)
+        self._leave(worker)
+        plan = self._transfer.plan
+        assert plan is not None
+        opening = not isinstance(future, asyncio.Task)
+        if opening and worker.segment is not None:
+            plan.release(worker.segment)
+        error = None if future.cancelled() else future.exception()
+        if error is None:
+            if opening and worker.segment is not None and not future.cancelled():
+                self._settle_length(worker.segment, future.result())
+            return
+        if not isinstance(error, DownloadError):
+            raise error
+        self._failed(worker, error)
+
+    # Failures .......................................................................................................
+
+    def _failed(self, worker: Worker, error: DownloadError) -> None:
+        now = time.monotonic()
+        mirror, plan = worker.mirror, self._transfer.plan
+        assert plan is not None
+        others = bool(self._running)
+        if plan.written_total > self._progress:
+            self._progress, self._failures = plan.written_total, 0
+        self._failures += 1
+        self._error = error
+        mirror.failures += 1
+        if others and self._refused(error):
+            self._seats.refused(mirror.host, self._ramp.refused(now, len(self._running) + 1), error)
+            self._hold_until = now + min(30.0, error.retry_after or 1.0)
+            return
+        if not error.retry:
+            if others or len([m for m in self._transfer.mirrors if m.dead is None]) > 1:
+                mirror.dead = error
+                if others and worker.mirror is not self._transfer.mirrors[0]:
+                    return
+                if len([m for m in self._transfer.mirrors if m.dead is None]) > 0:
+                    return
+            raise error
+        if len(self._transfer.mirrors) > 1:
+            mirror.retry_at = now + min(60.0, 2.0 ** min(mirror.failures, 6))
+        if others:
+            self._hold_until = now + min(5.0, 0.25 * self._failures)
+            return
+        if self._failures > 3 or error.retry_after is not None:
+            raise error
+
+    def _refused(self, error: DownloadError) -> bool:
+        return error.status in REFUSALS or (error.code is Code.NETWORK_ERROR and error.status is None and self._early())
+
+    def _early(self) -> bool:
+        """A connection that never began to speak was refused."""
+        return False
+
+    async def _nobody(self) -> None:
+        """Nobody works and nobody may be hired yet: wait for a mirror, or give up."""
+        now = time.monotonic()
+        alive = [mirror for mirror in self._transfer.mirrors if mirror.dead is None]
+        if not alive:
+            raise self._error or DownloadError(Code.NETWORK_ERROR, "No link of this file works.")
+        wait = min(mirror.retry_at for mirror in alive) - now
+        if wait > 10:
+            raise self._error or DownloadError(Code.NETWORK_ERROR, "No link of this file answers.")
+        await asyncio.sleep(max(0.05, wait, 0.5 * self._failures if self._error else 0))
+
+    # The tick .......................................................................................................
+
+    def _tick(self, now: float) -> None:
+        plan = self._transfer.plan
+        assert plan is not None
+        plan.note(now)
+        if len(self._running) > 1:
+            self._dismiss_slow(now)
+        self._maybe_checkpoint(now)
+
+    def _dismiss_slow(self, now: float) -> None:
+        """Close connections of which nothing is wanted, and replace those far behind their siblings."""
+        plan = self._transfer.plan
+        assert plan is not None
+        enough = plan.enough()
+        stalled = [] if self._transfer.gate is not None else plan.stalled(now, silence=self._silence)
+        for worker in self._running.values():
+            if worker.flow is None or worker.segment is None:
+                continue
+            if worker.segment in enough and worker.segment.room <= 0 and worker.answer_end > worker.segment.end:
+                worker.flow.abort(None)
+            elif worker.segment in stalled:
+                self._transfer.note("A connection was silent or far slower than the others; it is replaced.")
+                worker.flow.abort(DownloadError(Code.STALLED, "A connection was silent or too slow.", retry=True))
+
+    def _maybe_checkpoint(self, now: float) -> None:
+        if self._checkpoint is not None:
+            if not self._checkpoint.done():
+                return
+            task, self._checkpoint = self._checkpoint, None
+            task.result()
+        if now - self._checkpoint_at < CHECKPOINT:
+            return
+        self._checkpoint_at = now
+        part, plan = self._transfer.part, self._transfer.plan
+        assert part is not None and plan is not None
+        self._checkpoint = asyncio.get_running_loop().create_task(asyncio.to_thread(part.checkpoint, plan.done))

@@ -1,0 +1,406 @@
+"""The engine's commands, on the engine's loop: add, look up, pause, resume, cancel, retry, remove, move, change."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from tui_downloads import __version__
+from tui_downloads.core.download import Download
+from tui_downloads.core.errors import Code, Conflict, NotFound, RequestError, TuiDownloadsError
+from tui_downloads.core.lifecycle import ENDED, RUNNING, Move, State, can
+from tui_downloads.core.retries import Ceiling
+from tui_downloads.core.snapshots import DetailView, DownloadView, EngineInfo, Limits, Page, Query
+from tui_downloads.core.spec import AddRequest, Change
+from tui_downloads.files.space import free
+from tui_downloads.store import auto as stores
+from tui_downloads.store.base import HostRow
+from tui_downloads.transport import auto as transports
+
+from .adding import Adding
+from .base import HostView, Outcome
+from .changing import Changing
+from .gate import Gates
+from .hub import Hub
+from .manager import Manager
+from .recovery import Recovery
+from .removing import Removing
+from .resolver import Resolver
+from .seats import Seats
+from .services import Services
+from .ticker import Ticker, connections_of
+from .views import Views
+
+if TYPE_CHECKING:
+    from .embedded import Setup
+
+Command = Callable[[Download], Awaitable[None]]
+SPACE_EVERY = 5.0
+
+
+class Desk:
+    """Takes commands; made, used and closed on the engine's loop."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        info = EngineInfo(name=setup.name, version=__version__, folder=setup.folder)
+        self.views = Views(info, setup.limits)
+        self.services = Services(
+            transport=transports.create(),
+            store=stores.create(setup.database),
+            hub=Hub(),
+            seats=Seats(setup.limits),
+            gates=Gates(setup.limits),
+            defaults=replace(setup.defaults, folder=setup.folder),
+            private_folders=setup.forbidden,
+            foreground=setup.foreground,
+        )
+        self.adding = Adding(setup.folder, setup.forbidden)
+        self.manager = Manager(self.services, self.views, Resolver(setup.extras))
+        self.ticker = Ticker(self.manager)
+        self.manager.ticker = self.ticker
+        self.views.forgotten = self.ticker.forget
+        self.changing = Changing(self.manager, self.adding)
+        self.removing = Removing(self.manager)
+        self.recovery = Recovery(self.manager, setup)
+        self._space: asyncio.Task[None] | None = None
+
+    # Life ...........................................................................................................
+
+    async def open(self) -> None:
+        """Open the store and take up what was left."""
+        notice = await self.services.store.open()
+        self.views.begin()
+        rows = await self.services.store.hosts()
+        self.services.seats.remember(Ceiling(row.host, row.ceiling, row.learned_at, row.why) for row in rows)
+        self.services.seats.learned = self._learned
+        await self.recovery.take_up(damaged=bool(notice))
+        if notice:
+            self.services.hub.emit("log", "", "", {"message": notice})
+        if not self.setup.foreground:
+            self._space = asyncio.get_running_loop().create_task(self._watch_space())
+        self.views.publish()
+        self.manager.pump_soon()
+
+    def _learned(self, ceiling: Ceiling) -> None:
+        row = HostRow(ceiling.host, ceiling.connections, ceiling.learned_at, ceiling.reason)
+        self.manager.background(self.services.store.save_host(row))
+
+    async def _watch_space(self) -> None:
+        while True:
+            room = await asyncio.to_thread(free, self.setup.folder)
+            if room != self.views.info.free and self.views.watched:
+                self.views.describe(free=room)
+            await asyncio.sleep(SPACE_EVERY)
+
+    async def close(self) -> None:
+        """Stop with a checkpoint."""
+        if self._space is not None:
+            self._space.cancel()
+        self.ticker.close()
+        await self.manager.close()
+        await self.removing.close()
+        await self.services.transport.close()
+        await self.recovery.hand_in()
+        await self.services.store.close()
+        self.services.hub.close()
+        self.views.close()
+
+    # Adding and looking up ..........................................................................................
+
+    async def add(self, requests: Sequence[AddRequest]) -> list[Outcome]:
+        outcomes: dict[int, Outcome] = {}
+        fresh: dict[int, Download] = {}
+        position = self.manager.last_position()
+        now = time.time()
+        for index, request in enumerate(requests):
+            try:
+                download = self._record(request, position + 1 + index, now)
+            except TuiDownloadsError as error:
+                outcomes[index] = Outcome("", error)
+                continue
+            if download.id in self.manager.downloads:
+                outcomes[index] = Outcome(download.id, None, download.view())
+            else:
+                fresh[index] = download
+        await self._refuse_taken(fresh, outcomes)
+        if fresh:
+            await self.services.store.insert(list(fresh.values()))
+        for index, download in fresh.items():
+            self._begin(download)
+            outcomes[index] = Outcome(download.id, None, download.view())
+        self.views.publish()
+        return [outcomes[index] for index in range(len(requests))]
+
+    def _record(self, request: AddRequest, position: float, now: float) -> Download:
+        """Make the record of a wish, or give the one that is there already and will do."""
+        if request.top:
+            position = self.manager.queue.top(request.priority) - 1
+        download = self.adding.record(request, position=position, now=now)
+        twin = self.manager.twin(download)
+        if twin is None:
+            return download
+        if request.duplicate == "existing":
+            return twin
+        if request.duplicate == "refuse":
+            raise Conflict(f"{download.url} is in the list already, as {twin.id}.", code=Code.DUPLICATE)
+        download.duplicate_of = twin.id
+        return download
+
+    async def _refuse_taken(self, fresh: dict[int, Download], outcomes: dict[int, Outcome]) -> None:
+        """A gid that somebody chose may be taken."""
+        chosen = [(index, download) for index, download in fresh.items() if download.request.gid]
+        if not chosen:
+            return
+        taken = await self.services.store.known([download.gid for _, download in chosen])
+        for index, download in chosen:
+            if download.gid in taken:
+                outcomes[index] = Outcome("", Conflict(f"GID {download.gid} is in use.", code=Code.INVALID_OPTION))
+                del fresh[index]
+            taken.add(download.gid)
+
+    def _begin(self, download: Download) -> None:
+        manager = self.manager
+        self.views.add(download)
+        self.services.hub.emit("added", download.id, download.state.value, {"url": download.url, "name": download.name})
+        manager.adopt(download)
+        if download.state is State.QUEUED:
+            manager.enqueue(download)
+
+    async def find(self, id: str) -> Download:
+        """Give a record by id or gid, from memory or from the store.
+
+        Raises:
+            NotFound: there is none.
+        """
+        download = self.manager.by_id(id)
+        if download is None:
+            download = await self.services.store.get(id)
+        if download is None:
+            raise NotFound(f"There is no download {id}.")
+        return download
+
+    async def get(self, id: str) -> DetailView:
+        download = await self.find(id)
+        runner = self.manager.runners.get(download.id)
+        notes = (*await self.services.store.notes(download.id), *self.manager.notes(download.id))
+        return DetailView(
+            download=download.view(),
+            files=tuple(file.view() for file in download.files),
+            connections=connections_of(runner) if runner else (),
+            spans=runner.spans() if runner else (),
+            speeds=tuple(self.ticker.samples.get(download.id, ())),
+            log=notes,
+            options=_shown(download),
+        )
+
+    async def page(self, query: Query) -> Page:
+        await self.manager.flush()
+        page = await self.services.store.page(query)
+        live = self.manager.downloads
+        items = tuple(live[item.id].view() if item.id in live else item for item in page.items)
+        if query.states:
+            items = tuple(item for item in items if item.state in query.states or item.state not in ENDED)
+        return replace(page, items=items)
+
+    # Commands over many .............................................................................................
+
+    async def _each(self, ids: Sequence[str], command: Command) -> list[Outcome]:
+        outcomes = await asyncio.gather(*(self._one(id, command) for id in ids))
+        self.views.publish()
+        return list(outcomes)
+
+    async def _one(self, id: str, command: Command) -> Outcome:
+        try:
+            download = await self.find(id)
+            await command(download)
+        except TuiDownloadsError as error:
+            return Outcome(id, error)
+        return Outcome(download.id, None, download.view())
+
+    async def pause(self, ids: Sequence[str]) -> list[Outcome]:
+        return await self._flushed(await self._each(ids, self._pause))
+
+    async def _flushed(self, outcomes: list[Outcome]) -> list[Outcome]:
+        await self.manager.flush()
+        return outcomes
+
+    async def _settled(self, download: Download) -> None:
+        """Wait for a completion under way: it can't be taken back."""
+        if self.services.committer.holds(download.id) and len(download.files) == 1:
+            await self.services.committer.drain()
+
+    async def _pause(self, download: Download) -> None:
+        await self._settled(download)
+        if download.state in (State.PAUSED, State.PAUSING):
+            return
+        self.manager.move(download, Move.PAUSE)
+        self.manager.alarms.drop(download.id)
+        await self.manager.drained(download)
+
+    async def resume(self, ids: Sequence[str]) -> list[Outcome]:
+        return await self._flushed(await self._each(ids, self._resume))
+
+    async def _resume(self, download: Download) -> None:
+        await self.manager.drained(download)
+        if download.state in (State.QUEUED, *RUNNING):
+            return
+        if download.state is State.WAITING:
+            self.manager.move(download, Move.RETRY)
+            return
+        self.manager.move(download, Move.RESUME)
+
+    async def cancel(self, ids: Sequence[str]) -> list[Outcome]:
+        return await self._flushed(await self._each(ids, self._cancel))
+
+    async def _cancel(self, download: Download) -> None:
+        await self._settled(download)
+        if not can(download.state, Move.CANCEL):
+            raise Conflict(f"A {download.state.value} download can't be cancelled.")
+        self.manager.alarms.drop(download.id)
+        running = download.id in self.manager.runners
+        self.manager.move(download, Move.CANCEL)
+        if running:
+            await self.manager.halt([download])
+        self.views.ended(download)
+
+    async def retry(self, ids: Sequence[str]) -> list[Outcome]:
+        return await self._flushed(await self._each(ids, self._retry))
+
+    async def _retry(self, download: Download) -> None:
+        if not can(download.state, Move.RETRY):
+            raise Conflict(f"A {download.state.value} download can't be retried.")
+        self.manager.alarms.drop(download.id)
+        if download.id not in self.manager.downloads:
+            self.manager.adopt(download)
+        for file in download.files:
+            if file.state == "failed":
+                file.state, file.error = "queued", None
+        self.views.add(download)
+        download.position = self.manager.last_position() + 1
+        self.manager.move(download, Move.RETRY)
+
+    async def remove(self, ids: Sequence[str], *, files: bool = False) -> list[Outcome]:
+        command = self.removing.remove_with_files if files else self.removing.remove
+        outcomes = await asyncio.gather(*(self._removed(id, command) for id in ids))
+        await self.removing.commit()
+        self.views.publish()
+        return list(outcomes)
+
+    async def _removed(self, id: str, command: Command) -> Outcome:
+        try:
+            download = await self.find(id)
+            await self._settled(download)
+            await command(download)
+        except TuiDownloadsError as error:
+            return Outcome(id, error)
+        return Outcome(download.id)
+
+    async def restore(self, ids: Sequence[str]) -> list[Outcome]:
+        outcomes = [await self.removing.restore(id) for id in ids]
+        self.views.publish()
+        return outcomes
+
+    async def move(self, ids: Sequence[str], where: str | int) -> list[Outcome]:
+        outcomes = []
+        # Moved to the top, the first of several shall stay the first.
+        order = list(reversed(ids)) if where in ("top", "down") else list(ids)
+        for id in order:
+            outcomes.append(await self._one(id, lambda download: self._move(download, where)))
+        self.views.publish()
+        return await self._flushed(outcomes)
+
+    async def _move(self, download: Download, where: str | int) -> None:
+        if download.id not in self.manager.queue:
+            raise Conflict(f"A {download.state.value} download has no place in the queue.")
+        try:
+            changed = self.manager.queue.move(download.id, where)
+        except ValueError as error:
+            raise RequestError(Code.INVALID_OPTION, f"Where to? {error}; up, down, top, bottom or a number.") from None
+        for id, order in changed.items():
+            moved = self.manager.downloads[id]
+            moved.position = order
+            self.manager.save_soon(moved)
+            self.views.touch(moved)
+
+    async def change(self, id: str, change: Change) -> DownloadView:
+        download = await self.find(id)
+        await self._settled(download)
+        await self.changing.change(download, change)
+        await self.manager.flush()
+        self.views.publish()
+        return download.view()
+
+    # The rest .......................................................................................................
+
+    async def set_limits(self, limits: Limits) -> None:
+        if limits.downloads < 1 or limits.connections < 1 or limits.per_host < 1 or limits.per_download < 1:
+            raise RequestError(Code.INVALID_OPTION, "At least one download and one connection must be allowed.")
+        if min(limits.rate, limits.rate_per_host, limits.rate_per_download) < 0:
+            raise RequestError(Code.INVALID_OPTION, "A rate can't be negative; 0 is no limit.")
+        self.services.seats.limits = limits
+        self.services.gates.change(limits)
+        self.views.limits = limits
+        self.views.describe()
+        self.views.publish()
+        self.manager.pump_soon()
+
+    async def hosts(self) -> list[HostView]:
+        seats, now = self.services.seats, time.time()
+        known = {ceiling.host: ceiling for ceiling in seats.book}
+        names = dict.fromkeys([*known, *seats.by_host])
+        return [
+            HostView(
+                host=host,
+                ceiling=known[host].connections if host in known else None,
+                learned_at=known[host].learned_at if host in known else None,
+                why=seats.book.explain(host, now),
+                connections=seats.by_host[host],
+                speed=sum(run.download.speed for run in self.manager.runners.values() if run.host == host),
+                retry_at=seats.book.retry_at(host, now),
+            )
+            for host in names
+        ]
+
+    async def forget(self, *, before: float | None = None, states: Sequence[str] = ()) -> int:
+        wanted = [State(state) for state in states] or list(ENDED)
+        await self.manager.flush()
+        for download in list(self.manager.downloads.values()):
+            old = before is None or (download.finished_at or 0) < before
+            if download.state in wanted and download.state in ENDED and old:
+                self.views.drop(download.id)
+                self.services.hub.emit("removed", download.id)
+        count = await self.services.store.forget(before=before, states=wanted)
+        self.views.publish()
+        return count
+
+    async def describe(self) -> Mapping[str, Any]:
+        features = self.services.transport.features
+        return {
+            "version": __version__,
+            "transport": features.version,
+            "schemes": sorted(features.schemes),
+            "folder": self.setup.folder,
+            "database": self.setup.database,
+            "downloads": len(self.manager.downloads),
+            "running": len(self.manager.runners),
+            "queued": len(self.manager.queue),
+        }
+
+
+def _shown(download: Download) -> dict[str, Any]:
+    """List the options that differ from the usual; secrets are only named."""
+    options = download.request.options
+    usual = type(options)()
+    shown: dict[str, Any] = {
+        name: getattr(options, name) for name in options.__slots__ if getattr(options, name) != getattr(usual, name)
+    }
+    secrets = download.request.credentials
+    if secrets.headers:
+        shown["headers"] = [name for name, _ in secrets.headers]
+    if secrets.user:
+        shown["login"] = True
+    return shown

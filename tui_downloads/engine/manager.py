@@ -1,0 +1,403 @@
+"""The engine's loop side: records and their moves, who is admitted next, and how every run ended.
+
+Everything here runs on the engine's own loop, so nothing is locked. A decision comes from `core`, its chores are done
+here, and what outsiders may see is published by `Views`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from typing import TYPE_CHECKING, Any
+
+from tui_downloads.core.download import Download
+from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.lifecycle import ENDED, RUNNING, Chore, Move, State, can
+from tui_downloads.core.queue import Queue
+from tui_downloads.core.retries import Backoff, GiveUp, decide
+from tui_downloads.core.snapshots import Proof, Waiting
+from tui_downloads.files.base import Published
+
+from .alarms import Alarms
+from .committer import Committer, Finished
+from .failures import view_of
+from .reach import Reaches
+from .runner import Runner
+from .services import Services
+from .views import Views
+
+if TYPE_CHECKING:
+    from .resolver import Resolver
+    from .ticker import Ticker
+
+log = logging.getLogger("tui_downloads.engine")
+Listener = Callable[[str, Download], None]
+
+
+class Manager:
+    """Keeps the unfinished downloads, runs those that have a seat, and ends them."""
+
+    # Mutable state: the records by id, the runners of admitted ones, the queue, alarms, and rows to be saved.
+    def __init__(self, services: Services, views: Views, resolver: Resolver) -> None:
+        self.services = services
+        self.views = views
+        self.resolver = resolver
+        self.reaches = Reaches(services.defaults)
+        self.downloads: dict[str, Download] = views.downloads
+        self.runners: dict[str, Runner] = {}
+        self.queue = Queue()
+        self.alarms = Alarms(self.wake)
+        self.closing = False
+        self.listeners: list[Listener] = []
+        self._dirty: dict[str, Download] = {}
+        self._saving: asyncio.Task[None] | None = None
+        self._pumping = False
+        self._notes: dict[str, list[tuple[float, str]]] = {}
+        self._background: set[asyncio.Task[None]] = set()
+        self._by_gid: dict[str, str] = {}
+        self._by_target: dict[tuple[str, str, str | None], str] = {}
+        self._position = 0.0
+        self.ticker: Ticker
+        services.committer = Committer(services.store, self.landed, self.told)
+
+    # Records ........................................................................................................
+
+    def adopt(self, download: Download) -> None:
+        """Keep a record: it can be found by id, gid and target from here on."""
+        self.downloads[download.id] = download
+        self._position = max(self._position, download.position)
+        self._by_gid[download.gid] = download.id
+        self._by_target.setdefault(_target(download), download.id)
+
+    def forget(self, download: Download) -> None:
+        """Let go of a record."""
+        self.alarms.drop(download.id)
+        self.queue.discard(download.id)
+        self._by_gid.pop(download.gid, None)
+        if self._by_target.get(_target(download)) == download.id:
+            del self._by_target[_target(download)]
+        self._dirty.pop(download.id, None)
+        self.views.drop(download.id)
+
+    def by_id(self, id: str) -> Download | None:
+        """Find a record in memory by id or gid."""
+        return self.downloads.get(id) or self.downloads.get(self._by_gid.get(id, ""))
+
+    def twin(self, download: Download) -> Download | None:
+        """Find an unfinished download of the same link into the same place."""
+        if not download.url:
+            return None
+        twin = self.downloads.get(self._by_target.get(_target(download), ""))
+        return twin if twin is not None and twin.state not in ENDED else None
+
+    def last_position(self) -> float:
+        """Give the highest position that was given so far."""
+        return self._position
+
+    def background(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something without waiting for it; its failure is logged."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._done_in_background)
+
+    def _done_in_background(self, task: asyncio.Task[None]) -> None:
+        self._background.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            log.error("Background work failed", exc_info=task.exception())
+
+    # Moves ..........................................................................................................
+
+    def move(self, download: Download, move: Move) -> None:
+        """Make a move and do its chores; starting and stopping runners is left to the caller.
+
+        Raises:
+            Conflict: the state does not allow it.
+        """
+        chores = download.handle(move, time.time())
+        if Chore.ENQUEUE in chores:
+            self.enqueue(download)
+        if Chore.DEQUEUE in chores:
+            self.queue.discard(download.id)
+        if Chore.SAVE in chores:
+            self.save_soon(download)
+        if Chore.TELL in chores:
+            self.tell(download)
+
+    def tell(self, download: Download) -> None:
+        """Publish a download's state."""
+        self.views.touch(download)
+        data: dict[str, object] = {}
+        if download.state is State.COMPLETE:
+            path = f"{download.folder}/{download.name}"
+            data = {"path": path, "size": download.size, "proof": download.proof.value, "checksum": download.checksum}
+        elif download.state is State.FAILED and download.error is not None:
+            error = download.error
+            data = {"code": error.code, "message": error.message, "next_step": error.next_step, "exit": error.exit}
+        elif download.waiting is not None:
+            data = {"reason": download.waiting.reason, "until": download.waiting.until}
+        self.services.hub.emit("state", download.id, download.state.value, data)
+        for listener in self.listeners:
+            listener("state", download)
+
+    def touch(self, download: Download) -> None:
+        self.views.touch(download)
+
+    def enqueue(self, download: Download) -> None:
+        """Give a queued download its place and look for a seat."""
+        self.queue.push(
+            download.id,
+            priority=download.priority,
+            order=download.position,
+            host=download.host,
+            owner=download.request.owner,
+            start_at=download.request.start_at,
+        )
+        self.pump_soon()
+
+    # Saving .........................................................................................................
+
+    def save_soon(self, download: Download) -> None:
+        """Write a download's row with the next batch."""
+        self._dirty[download.id] = download
+        if self._saving is None and not self.closing:
+            self._saving = asyncio.get_running_loop().create_task(self._save())
+
+    async def _save(self) -> None:
+        try:
+            await asyncio.sleep(0.02)
+            await self.flush()
+        finally:
+            self._saving = None
+
+    async def flush(self) -> None:
+        """Write every row that waits; when this returns they are on disk."""
+        while self._dirty:
+            batch, self._dirty = list(self._dirty.values()), {}
+            try:
+                await self.services.store.save(batch)
+            except DownloadError as error:
+                log.warning("The list can't be written: %s", error.message)
+                self._dirty = {item.id: item for item in batch} | self._dirty
+                await asyncio.sleep(1.0)
+                if self.closing:
+                    return
+        await self._write_notes()
+
+    # Admission ......................................................................................................
+
+    def pump_soon(self) -> None:
+        if not self._pumping:
+            self._pumping = True
+            asyncio.get_running_loop().call_soon(self.pump)
+
+    def pump(self) -> None:
+        """Admit downloads while there are seats."""
+        self._pumping = False
+        if self.closing:
+            return
+        seats = self.services.seats
+        now = time.time()
+        while len(self.runners) < seats.limits.downloads:
+            id = self.queue.pop(now, lambda host: seats.free(host) > 0)
+            if id is None:
+                break
+            download = self.downloads.get(id)
+            if download is None or download.state is not State.QUEUED:
+                continue
+            seats.sit(download.host)
+            self._start(download)
+        self._schedule_pump(now)
+
+    def _schedule_pump(self, now: float) -> None:
+        due = self.queue.next_due(now)
+        if due is not None:
+            self.alarms.at("", due)
+
+    def _start(self, download: Download) -> None:
+        download.handle(Move.ADMIT, time.time())
+        self.tell(download)
+        runner = Runner(self, download)
+        self.runners[download.id] = runner
+        runner.start()
+        self.ticker.wake()
+
+    def left(self, runner: Runner) -> None:
+        """A runner has ended: its seat is free."""
+        if self.runners.get(runner.download.id) is runner:
+            del self.runners[runner.download.id]
+        self.services.seats.give(runner.host)
+        self.pump_soon()
+
+    def wake(self, id: str) -> None:
+        """The time has come for a waiting download, or for somebody in the queue (empty id)."""
+        download = self.downloads.get(id)
+        if download is not None and download.state is State.WAITING:
+            self.move(download, Move.WAKE)
+        self.pump_soon()
+
+    # How runs end ...................................................................................................
+
+    def failed(self, runner: Runner, error: DownloadError) -> None:
+        """A run ended with an error: wait and try again, or fail."""
+        download = runner.download
+        self._figures(runner)
+        if download.state not in RUNNING:
+            if download.state is State.PAUSING:
+                self.move(download, Move.DRAINED)
+            return
+        waiting = self._waiting(runner, error)
+        if waiting is not None:
+            self._wait(download, waiting)
+            return
+        download.error = view_of(error)
+        self._notes.setdefault(download.id, []).append((time.time(), f"Failed: {error.message}"))
+        self.move(download, Move.FAIL)
+        self.views.ended(download)
+
+    def _wait(self, download: Download, waiting: Waiting) -> None:
+        """Move to waiting and keep for what and until when."""
+        download.handle(Move.WAIT, time.time())
+        download.waiting = waiting
+        if waiting.until is not None:
+            self.alarms.at(download.id, waiting.until)
+        self._notes.setdefault(download.id, []).append((time.time(), f"Waits: {waiting.reason}"))
+        self.tell(download)
+        self.save_soon(download)
+
+    def _waiting(self, runner: Runner, error: DownloadError) -> Waiting | None:
+        """Say for what a failed run waits, or None when it has failed for good."""
+        download = runner.download
+        if error.code is Code.DISK_FULL:
+            self.alarms.watch_space(download)
+            return Waiting("no space left on the disk", None, download.attempts)
+        options, defaults = download.request.options, self.services.defaults
+        if runner.progressed:
+            download.attempts = 0
+        decision = decide(
+            error,
+            download.attempts,
+            self.services.rng(),
+            retries=defaults.retries if options.retries is None else options.retries,
+            backoff=Backoff(base=defaults.retry_base),
+        )
+        download.attempts = decision.tries
+        if isinstance(decision, GiveUp):
+            return None
+        now = time.time()
+        if error.code is Code.RATE_LIMITED or decision.asked:
+            self.services.seats.book.hold(download.host, now + decision.wait)
+            self.queue.hold(download.host, now + decision.wait)
+        return Waiting(error.message, now + decision.wait, download.attempts)
+
+    def crashed(self, runner: Runner, error: Exception) -> None:
+        """A fault of ours: keep what is here and say so."""
+        log.error("A download crashed", exc_info=error)
+        kind = type(error).__name__
+        self.failed(runner, DownloadError(Code.INTERNAL, f"Internal fault ({kind}): {error}", retry=False))
+
+    def skipped(self, runner: Runner, name: str) -> None:
+        """The target is there and stays; that is a completion."""
+        download = runner.download
+        download.name = name
+        download.meta["skipped"] = True
+        for file in download.files:
+            file.state, file.path = "skipped", name
+        if download.state in RUNNING:
+            self.move(download, Move.COMPLETE)
+            self.views.ended(download)
+
+    def completed_package(self, runner: Runner) -> None:
+        """Every chosen file of a package is here."""
+        download = runner.download
+        proofs = {file.proof for file in download.files if file.selected}
+        download.proof = proofs.pop() if len(proofs) == 1 else Proof.NONE
+        if download.state in RUNNING:
+            self.move(download, Move.COMPLETE)
+            self.views.ended(download)
+
+    def _figures(self, runner: Runner) -> None:
+        if runner.transfers and len(runner.download.files) == 1:
+            runner.absorb(runner.transfers[-1])
+
+    # Called by the committer ........................................................................................
+
+    def landed(self, item: Finished, outcome: Published | DownloadError) -> None:
+        """A file has its name, or could not get it; stored after this, told after that."""
+        download, file = item.download, item.file
+        if isinstance(outcome, DownloadError):
+            file.state, file.error = "failed", view_of(outcome)
+            if item.settled is None and download.state in (*RUNNING, State.PAUSING):
+                download.error = view_of(outcome)
+                download.handle(Move.FAIL, time.time())
+            item.transfer.release()
+            return
+        file.state, file.part = "complete", None
+        file.done = file.size = file.size if file.size is not None else file.done
+        if item.settled is not None:
+            return
+        file.path = download.name = outcome.name
+        if outcome.skipped:
+            download.meta["skipped"] = True
+        if download.state not in ENDED:
+            download.handle(Move.COMPLETE, time.time())
+
+    async def told(self, items: Iterable[Finished]) -> None:
+        """The completions are stored: tell of them."""
+        for item in items:
+            item.transfer.drop_superseded()
+            if item.settled is None:
+                self.tell(item.download)
+                self.views.ended(item.download)
+
+    # The log of a download ..........................................................................................
+
+    def note(self, download: Download, sentence: str) -> None:
+        """Add a sentence to a download's log, and tell of it."""
+        self._notes.setdefault(download.id, []).append((time.time(), sentence))
+        self.save_soon(download)
+        self.services.hub.emit("log", download.id, download.state.value, {"message": sentence})
+
+    def notes(self, id: str) -> list[tuple[float, str]]:
+        """List what was noted and not yet stored."""
+        return self._notes.get(id, [])
+
+    async def _write_notes(self) -> None:
+        while self._notes:
+            id, entries = self._notes.popitem()
+            await self.services.store.note(id, entries)
+
+    # Stopping .......................................................................................................
+
+    async def halt(self, downloads: Iterable[Download]) -> None:
+        """Stop the runners of these downloads; what they have is safe when this returns."""
+        runners = [self.runners[item.id] for item in downloads if item.id in self.runners]
+        await asyncio.gather(*(runner.stop() for runner in runners))
+
+    async def drained(self, download: Download) -> None:
+        """Wait until a pausing download is paused; for any other there is nothing to wait for."""
+        if download.state is not State.PAUSING:
+            return
+        await self.halt([download])
+        if can(download.state, Move.DRAINED):
+            self.move(download, Move.DRAINED)
+
+    async def close(self) -> None:
+        """Stop everything with a checkpoint and write the list."""
+        self.closing = True
+        self.alarms.close()
+        await asyncio.gather(*(runner.stop() for runner in list(self.runners.values())))
+        await self.services.committer.drain()
+        for download in list(self.downloads.values()):
+            if download.state in RUNNING or download.state in (State.WAITING, State.PAUSING):
+                download.handle(Move.STORE, time.time())
+                self._dirty[download.id] = download
+        if self._saving is not None:
+            self._saving.cancel()
+            await asyncio.gather(self._saving, return_exceptions=True)
+        await self.flush()
+
+
+def _target(download: Download) -> tuple[str, str, str | None]:
+    return (download.url, download.folder, download.request.name)

@@ -1,0 +1,170 @@
+"""Drives one admitted download: what the link means, its files one after another or together, and how each ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING
+
+from tui_downloads.core.download import Download, FileRecord
+from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.lifecycle import Move, State
+from tui_downloads.core.snapshots import Kind
+
+from .committer import Finished
+from .detours import Skipped
+from .package import PackageRunner
+from .transfer import Transfer
+from .transfers import file_settings, mirrors_of
+
+if TYPE_CHECKING:
+    from .manager import Manager
+
+
+class Runner:
+    """One download while it holds a seat; made anew each time it is admitted."""
+
+    # Mutable state: the transfers under way, the task, and when it was admitted.
+    def __init__(self, manager: Manager, download: Download) -> None:
+        self.manager = manager
+        self.services = manager.services
+        self.download = download
+        self.transfers: list[Transfer] = []
+        self.task: asyncio.Task[None] | None = None
+        self.began_at = time.monotonic()
+        self.host = download.host
+        self._done_before = download.done
+
+    def start(self) -> None:
+        self.task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """End the work; what is here is safe when this returns."""
+        if self.task is not None and not self.task.done():
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
+
+    @property
+    def done(self) -> int:
+        """Bytes that are here, of all files."""
+        if len(self.download.files) == 1:
+            return self.transfers[-1].done if self.transfers else self.download.done
+        finished = sum(file.done for file in self.download.files if file.state != "transferring")
+        return finished + sum(transfer.done for transfer in self.transfers)
+
+    @property
+    def connections(self) -> int:
+        return sum(max(1, len(transfer.workers())) for transfer in self.transfers)
+
+    @property
+    def progressed(self) -> bool:
+        """Whether this run brought bytes that are kept."""
+        return self.done > self._done_before
+
+    def spans(self) -> tuple[tuple[int, int], ...]:
+        """List the written spans of a download of one file."""
+        if len(self.transfers) != 1 or self.transfers[0].plan is None:
+            return ()
+        return tuple((span.start, span.end) for span in self.transfers[0].plan.done)
+
+    # The work .......................................................................................................
+
+    async def _run(self) -> None:
+        download = self.download
+        limit = self._time_left()
+        try:
+            if limit is None:
+                await self._work()
+            elif limit <= 0:
+                raise TimeoutError
+            else:
+                async with asyncio.timeout(limit):
+                    await self._work()
+        except TimeoutError:
+            self.manager.failed(self, DownloadError(Code.DOWNLOAD_TIMEOUT, f"Took longer than {self._max_time():g} s."))
+        except DownloadError as error:
+            self.manager.failed(self, error)
+        except Skipped as skipped:
+            self.manager.skipped(self, skipped.name)
+        except Exception as error:
+            self.manager.crashed(self, error)
+        finally:
+            download.active_seconds += time.monotonic() - self.began_at
+            for transfer in self.transfers:
+                self.services.gates.leave(transfer)
+            self.manager.left(self)
+
+    def _max_time(self) -> float | None:
+        own = self.download.request.options.max_time
+        return self.services.defaults.max_time if own is None else own
+
+    def _time_left(self) -> float | None:
+        limit = self._max_time()
+        return None if not limit else limit - self.download.active_seconds
+
+    async def _work(self) -> None:
+        download = self.download
+        if not download.files or download.kind is not Kind.LINK:
+            await self.manager.resolver.resolve(self)
+        if download.kind in (Kind.LINK, Kind.MEDIA) and len(download.files) == 1:
+            await self._single(download.files[0])
+        else:
+            await PackageRunner(self).run()
+
+    async def _single(self, file: FileRecord) -> None:
+        transfer = self.make_transfer(file)
+        await self.services.committer.room()
+        ready = await transfer.run()
+        self.absorb(transfer)
+        if self.download.state is not State.VERIFYING:
+            self.whole(transfer)
+        self.services.committer.submit(Finished(self.download, file, ready, transfer=transfer))
+
+    def make_transfer(self, file: FileRecord) -> Transfer:
+        """Make the transfer of a file and let it take part in the limits."""
+        mirrors = mirrors_of(self.download, file, self.manager.reaches)
+        settings = file_settings(self.download, file, self.services, self.services.seats.limits)
+        transfer = Transfer(self.services, self.download, file, mirrors, settings, self)
+        self.transfers.append(transfer)
+        self.services.gates.enter(transfer, mirrors[0].host, self.download.limit)
+        return transfer
+
+    def absorb(self, transfer: Transfer) -> None:
+        """Take a transfer's figures and proof into the records."""
+        file = transfer.file
+        file.done = transfer.done
+        file.proof = transfer.proof
+        if len(self.download.files) == 1:
+            self.download.done = file.done
+            self.download.size = file.size
+            self.download.proof = transfer.proof
+            self.download.checksum = file.checksum or self.download.checksum
+
+    # Told by transfers ..............................................................................................
+
+    def began(self, transfer: Transfer) -> None:
+        """The first answer of a file was accepted."""
+        download, resource = self.download, transfer.resource
+        assert resource is not None
+        single = len(download.files) == 1 and download.kind is not Kind.PACKAGE
+        transfer.file.original = transfer.file.original or resource.original
+        if single:
+            download.size = resource.size
+            download.name = transfer.part.name if transfer.part else transfer.name
+            download.title = download.title or resource.original
+            download.final_url = resource.url
+            download.validator = str(resource.validator) or None
+            download.content_type = resource.content_type
+        # A body that stays in memory is there in a moment: one move less for each of many small files.
+        if download.state is State.RESOLVING and transfer.part is not None:
+            self.manager.move(download, Move.BEGIN)
+            self.manager.save_soon(download)
+
+    def whole(self, transfer: Transfer) -> None:
+        """Every byte of a file is here and about to be proven."""
+        if len(self.download.files) == 1 and self.download.state in (State.RESOLVING, State.TRANSFERRING):
+            self.manager.move(self.download, Move.VERIFY)
+
+    def note(self, sentence: str) -> None:
+        """Add a sentence to the download's log."""
+        self.manager.note(self.download, sentence)

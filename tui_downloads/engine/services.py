@@ -1,0 +1,83 @@
+"""What every runner of one engine shares, and the settings of one file's transfer."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tui_downloads.core.spec import OnConflict
+
+if TYPE_CHECKING:
+    from tui_downloads.store.base import Store
+    from tui_downloads.transport.base import Transport
+
+    from .committer import Committer
+    from .gate import Gates
+    from .hub import Hub
+    from .seats import Seats
+
+SMALL = 1024 * 1024
+"""Bytes up to which a body of known size stays in memory until it is whole."""
+CHECKPOINT = 2.0
+"""Seconds between two checkpoints of a running part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defaults:
+    """What a download gets that says nothing itself; from the settings."""
+
+    folder: str = ""
+    timeout: float = 60.0
+    connect_timeout: float = 30.0
+    max_time: float | None = None
+    retries: int = 5
+    on_conflict: OnConflict = OnConflict.RENAME
+    user_agent: str | None = None
+    proxy: str | None = None
+    no_proxy: str | None = None
+    proxy_filters: bool = False
+    verify_digests: bool = True
+    slow_after: float = 10.0
+    """Seconds of silence after which a connection is replaced while its siblings move."""
+    retry_base: float = 1.0
+    """Seconds of the first wait before another try."""
+
+
+@dataclass(slots=True)
+class Services:
+    """The engine's shared parts; one of each for an engine."""
+
+    transport: Transport
+    store: Store
+    hub: Hub
+    seats: Seats
+    gates: Gates
+    defaults: Defaults
+    committer: Committer = field(init=False)
+    """Set by the manager, which is told of completions."""
+    rng: Callable[[], float] = random.random
+    private_folders: tuple[str, ...] = ()
+    """Our own config, state and code: never a target."""
+    foreground: bool = False
+    """A `get`: no list is kept, parts are found by looking into the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """How one file is to be fetched, everything decided."""
+
+    folder: str
+    name: str | None
+    """Safe and final where the caller chose it; None takes the server's."""
+    connections: int
+    connections_chosen: bool
+    """The user asked for this number: no need to prove that each one helps."""
+    on_conflict: OnConflict
+    retries: int
+    checksum: tuple[str, str] | None = None
+    """(algorithm, hex)."""
+    min_rate: int = 0
+    flatten: bool = field(default=True)
+    """The name is one component; packages give paths instead."""

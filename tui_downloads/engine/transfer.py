@@ -1,0 +1,467 @@
+"""One file on its way: the first answer decides what it is, then its bytes go to memory or to a part.
+
+A crash leaves a part and a journal that says which of its bytes are safe. A changed remote file starts a new part; the
+old one stays until the new file is complete. Bytes of two versions are never combined without a digest that decides, or
+an overlap that agreed and a result that is marked so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from tui_downloads.core import admission
+from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.plan import OPEN, Plan, Segment
+from tui_downloads.core.resource import Head, Resource
+from tui_downloads.core.snapshots import Proof
+from tui_downloads.core.spans import SpanSet
+from tui_downloads.core.spec import OnConflict
+from tui_downloads.files.base import Origin, PartTaken
+from tui_downloads.files.choice import choose
+from tui_downloads.files.part import PartFile
+from tui_downloads.transport.base import Answer, Ended, Take
+
+from .crew import Crew
+from .detours import Adopt, AskPlainly, Skipped, StartOver
+from .proof import Prover
+from .services import SMALL, FileSettings, Services
+from .worker import Worker
+
+if TYPE_CHECKING:
+    from tui_downloads.core.download import Download, FileRecord
+    from tui_downloads.files.publish import Ready
+
+    from .gate import Gate
+    from .mirror import Mirror
+
+
+class Listener(Protocol):
+    """Who is told how a transfer goes."""
+
+    def began(self, transfer: Transfer) -> None:
+        """The first answer was accepted, or an earlier session's part was taken up."""
+
+    def whole(self, transfer: Transfer) -> None:
+        """Every byte is here and about to be proven."""
+
+    def note(self, sentence: str) -> None:
+        """Something worth remembering happened."""
+
+
+class Transfer:
+    """Brings one file to where only its name is missing."""
+
+    # Mutable state: the part and its plan, or the body in memory; what is known of the file; parts it replaces.
+    def __init__(
+        self,
+        services: Services,
+        download: Download,
+        file: FileRecord,
+        mirrors: list[Mirror],
+        settings: FileSettings,
+        listener: Listener,
+    ) -> None:
+        self.services = services
+        self.download = download
+        self.file = file
+        self.mirrors = mirrors
+        self.settings = settings
+        self._listener = listener
+        self.gate: Gate | None = None
+        self.part: PartFile | None = None
+        self.plan: Plan | None = None
+        self.body: bytes | None = None
+        self.resource: Resource | None = None
+        self.crew: Crew | None = None
+        self.proof = Proof.NONE
+        self.joined = False
+        """Holds bytes of more than one session or mirror."""
+        self._crew_task: asyncio.Task[None] | None = None
+        self._opening: asyncio.Future[Answer] | None = None
+        self._superseded: list[str] = []
+        self._restarts = 0
+        self._turns = 0
+        self._handed_over = False
+        self._closed_by_server = False
+
+    # What is seen from outside ......................................................................................
+
+    @property
+    def name(self) -> str:
+        """The target's name, once it is known."""
+        return self.settings.name or (self.resource.name if self.resource else "")
+
+    @property
+    def done(self) -> int:
+        """Unique bytes that are here."""
+        if self.plan is not None:
+            return self.plan.written_total
+        return len(self.body) if self.body is not None else 0
+
+    def workers(self) -> list[Worker]:
+        return self.crew.workers() if self.crew is not None else []
+
+    # The way of a file ..............................................................................................
+
+    async def run(self) -> Ready:
+        """Fetch and prove the file.
+
+        Raises:
+            DownloadError: what is here is safe; a later run goes on from it.
+            Skipped: the target is there and stays.
+        """
+        if self.settings.name and self.settings.on_conflict is OnConflict.SKIP:
+            self._skip_if_there(self.settings.name)
+        try:
+            await self._reopen()
+            while True:
+                try:
+                    await self._fetch()
+                    self._listener.whole(self)
+                    ready = await Prover(self).ready(self._closed_by_server)
+                    self._handed_over = True
+                    return ready
+                except StartOver as again:
+                    await self._start_over(again)
+                except AskPlainly:
+                    self._turns += 1
+                    if self._turns > 8:
+                        raise DownloadError(
+                            Code.PROTOCOL_ERROR, "The server answers in circles.", retry=False
+                        ) from None
+                except Adopt as found:
+                    self.file.part = found.path
+                    await self._reopen()
+        finally:
+            await self._stop()
+
+    async def _reopen(self) -> None:
+        """Take up the part that an earlier session left, if it is there and ours."""
+        path = self.file.part
+        if path is None:
+            return
+        try:
+            part = await asyncio.to_thread(PartFile.open, path)
+        except DownloadError as error:
+            if error.code is not Code.PART_LOST:
+                raise
+            self.note(f"The partial file is gone or not ours; starting again. ({error.message})")
+            self.file.part = None
+            return
+        origin = part.origin
+        self.part = part
+        self.resource = Resource(
+            url=origin.url,
+            size=origin.size,
+            validator=origin.validator,
+            ranges=True,
+            name=origin.name,
+            content_type=origin.content_type,
+        )
+        self.plan = Plan(origin.size, part.durable.copy())
+        self.joined = bool(part.durable)
+        self._superseded = [str(path) for path in origin.extra.get("supersedes", ())]
+        self.mirrors[0].resource = self.resource
+        self.mirrors[0].validator = origin.validator
+        self._tell_size()
+        self._listener.began(self)
+
+    async def _fetch(self) -> None:
+        """Bring every byte that is missing."""
+        if self.plan is not None and self.plan.complete:
+            return
+        if self.plan is not None and self.plan.written_total and not self._may_resume():
+            raise StartOver("The server names no version of the file, and its size is not known.")
+        if self.plan is not None and self.plan.written_total:
+            await Prover(self).overlap_if_needed(self.mirrors[0])
+            self.crew = Crew(self)
+            await self.crew.run(None)
+            return
+        await self._open()
+
+    def _may_resume(self) -> bool:
+        return self.resource is not None and self.resource.size is not None
+
+    async def _open(self) -> None:
+        """Send the first request; its answer decides everything else."""
+        self._drop_empty_part()
+        worker = Worker(self, self.mirrors[0])
+        self._opening = asyncio.get_running_loop().create_future()
+        try:
+            answer = await worker.stream(worker.mirror.request(0, None))
+        except DownloadError as error:
+            if self._crew_task is None:
+                raise
+            self._opening.set_exception(error)
+        else:
+            if self._crew_task is None:
+                self._keep_whole(worker, answer)
+                return
+            self._opening.set_result(answer)
+        await self._crew_task
+
+    def _drop_empty_part(self) -> None:
+        if self.part is not None:
+            self.part.discard()
+            self.part = None
+        self.plan = None
+        self.file.part = None
+
+    def _keep_whole(self, worker: Worker, answer: Answer) -> None:
+        body = b"".join(worker.chunks)
+        worker.chunks = []
+        size = self.resource.size if self.resource else None
+        if size is not None and len(body) != size:
+            raise DownloadError(Code.TRUNCATED, f"The server sent {len(body)} of {size} bytes.")
+        self._closed_by_server = answer.ended is Ended.CLOSED
+        self.body = body
+
+    async def _start_over(self, again: StartOver) -> None:
+        """Put the old part aside and begin again; bounded, so that a server that changes all the time ends."""
+        await self._stop_crew()
+        self._restarts += 1
+        if self._restarts > 3:
+            raise DownloadError(Code.REMOTE_CHANGED, f"The file keeps changing on the server. {again.reason}")
+        lost = self.done
+        self.download.discarded += lost
+        self.note(f"Starting again from the beginning ({lost} bytes discarded): {again.reason}")
+        if again.single:
+            self.mirrors[0].plain = True
+        if self.part is not None:
+            part, self.part = self.part, None
+            if lost:
+                await asyncio.to_thread(self._set_aside, part)
+            else:
+                part.discard()
+        self.body = None
+        self.plan = None
+        self.file.part = None
+        self.resource = None
+        self.joined = False
+        self.mirrors[0].resource = None
+
+    def _set_aside(self, part: PartFile) -> None:
+        """Keep an old version's part until the new file is complete."""
+        name = choose(part.folder, f"{part.name}.old", url="").name
+        part.checkpoint(self.plan.done if self.plan else part.durable)
+        part.move(part.folder, name)
+        self._superseded.append(part.path)
+        part.close()
+
+    def drop_superseded(self) -> None:
+        """Delete the parts of older versions; called when the new file is published."""
+        for path in self._superseded:
+            try:
+                PartFile.open(path).discard()
+            except DownloadError:
+                continue  # somebody else took it, or it is gone: not ours to delete
+        self._superseded = []
+
+    async def _stop(self) -> None:
+        """End every connection, make what is here safe, and let go of the part unless it is whole."""
+        await self._stop_crew()
+        if self._opening is not None and self._opening.done() and not self._opening.cancelled():
+            self._opening.exception()  # looked at, so that asyncio does not report it
+        part = self.part
+        if part is None or self.plan is None or part.fileno() < 0:
+            return
+        if self._handed_over:
+            return
+        await asyncio.shield(asyncio.to_thread(self._checkpoint_and_close, part, self.plan.done))
+
+    def hand_over(self) -> None:
+        """Somebody else owns the part from here on."""
+        self._handed_over = True
+
+    def release(self) -> None:
+        """Let go of a part that could not be published; it stays, and a later run takes it up."""
+        if self.part is not None and self.part.fileno() >= 0:
+            self.part.close()
+
+    @staticmethod
+    def _checkpoint_and_close(part: PartFile, spans: SpanSet) -> None:
+        try:
+            part.checkpoint(spans)
+        finally:
+            part.close()
+
+    async def _stop_crew(self) -> None:
+        crew, self.crew = self.crew, None
+        task, self._crew_task = self._crew_task, None
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if crew is not None:
+            await crew.stop()
+
+    # Called by workers ..............................................................................................
+
+    def judge(self, worker: Worker, head: Head) -> None:
+        """Decide on an answer before any of its bytes; raising refuses it."""
+        segment, mirror = worker.segment, worker.mirror
+        opening = segment is None
+        ranged = not mirror.plain
+        start = 0 if segment is None else segment.position
+        asked = admission.Asked(
+            start=start if ranged else None,
+            end=segment.end if ranged and segment is not None and not segment.open else None,
+            if_range="" if opening else mirror.if_range,
+            resource=mirror.resource,
+            joining=0 if opening else max(1, self.done),
+            digest=self.has_digest,
+            proven=mirror.proven,
+            strikes=mirror.strikes,
+            url=mirror.url,
+        )
+        verdict = admission.judge(asked, head, time.time())
+        if isinstance(verdict, admission.Accept):
+            # A stream without ranges begins at zero: what is here already is heard again and dropped.
+            worker.skip = verdict.skip if ranged else start
+            worker.answer_end = OPEN if verdict.end is None else verdict.end
+            if verdict.warning and opening:
+                self.note(verdict.warning)
+            if opening:
+                self._settle(worker, verdict.resource)
+            else:
+                self._joins(worker, verdict.resource)
+            return
+        self._refuse(mirror, verdict)
+
+    def _refuse(self, mirror: Mirror, verdict: admission.Verdict) -> NoReturn:
+        """Turn a verdict against an answer into what happens next."""
+        match verdict:
+            case admission.Restart(reason=reason, single=single):
+                raise StartOver(reason, single=single)
+            case admission.Single(reason=reason):
+                raise StartOver(reason, single=True)
+            case admission.Plain(keep_range=keep_range):
+                mirror.no_if_range = mirror.no_if_range or keep_range
+                mirror.plain = mirror.plain or not keep_range
+                raise AskPlainly
+            case admission.Overlap():
+                mirror.proven = False
+                raise AskPlainly
+            case admission.Done():
+                raise StartOver("The server says that the file is shorter than what is asked for.")
+            case admission.Again(error=error, fresh=fresh):
+                mirror.strikes += error.code is Code.PROTOCOL_ERROR
+                mirror.fresh = mirror.fresh or fresh
+                raise error
+            case admission.Refuse(error=error):
+                raise error
+            case _:
+                raise AssertionError(verdict)
+
+    def _joins(self, worker: Worker, resource: Resource) -> None:
+        mirror = worker.mirror
+        if mirror.resource is None:
+            mirror.resource, mirror.validator = resource, resource.validator
+        self.joined = self.joined or mirror is not self.mirrors[0]
+
+    def _settle(self, worker: Worker, resource: Resource) -> None:
+        """Take the first accepted answer for what the file is."""
+        self.resource = resource
+        worker.mirror.resource, worker.mirror.validator, worker.mirror.proven = resource, resource.validator, True
+        self._tell_size()
+        if self.settings.on_conflict is OnConflict.SKIP:
+            self._skip_if_there(self.name)
+        if resource.size is not None and resource.size <= SMALL and not self.file.pieces:
+            worker.room = OPEN
+            self._listener.began(self)
+            return
+        self.part = self._make_part(resource)
+        self.file.part = self.part.path
+        self.plan = Plan(resource.size, SpanSet())
+        worker.segment = self.plan.lease(time.monotonic())
+        self._listener.began(self)
+        self.crew = Crew(self)
+        assert self._opening is not None
+        self._crew_task = asyncio.get_running_loop().create_task(self.crew.run((worker, self._opening)))
+
+    def _make_part(self, resource: Resource) -> PartFile:
+        """Make the part under a free name, or find the one that this very link left here.
+
+        Raises:
+            Adopt: that one is to be taken up.
+            DownloadError: IN_USE when another process writes it and no other name may be taken, or what the disk says.
+        """
+        folder, conflict = self.settings.folder, self.settings.on_conflict
+        beside = conflict is OnConflict.RENAME
+        for _ in range(100):
+            choice = choose(folder, self.name, self.download.url, conflict, beside=beside)
+            if choice.locked:
+                raise DownloadError(Code.IN_USE, f"Another process is downloading this link to {choice.name}.")
+            if choice.existing is not None and choice.existing != self.file.part:
+                raise Adopt(choice.existing)
+            try:
+                part = PartFile.create(folder, choice.name, self._origin(resource, choice.name))
+            except PartTaken:
+                continue  # somebody was faster; look again
+            except DownloadError as error:
+                if error.code is Code.IN_USE and beside:
+                    continue
+                raise
+            try:
+                if resource.size is not None:
+                    part.reserve(resource.size)
+            except DownloadError:
+                part.discard()
+                raise
+            return part
+        raise DownloadError(Code.FOLDER_UNUSABLE, f"No free name for {self.name} in {folder}.")
+
+    def _origin(self, resource: Resource, name: str) -> Origin:
+        checksum = self.settings.checksum
+        return Origin(
+            id=self.download.id,
+            file=self.file.id,
+            url=self.download.url,
+            name=name,
+            size=resource.size,
+            validator=resource.validator,
+            created_at=self.download.created_at,
+            checksum=":".join(checksum) if checksum else None,
+            content_type=resource.content_type,
+            extra={"supersedes": self._superseded} if self._superseded else {},
+        )
+
+    def _skip_if_there(self, name: str) -> None:
+        if name and os.path.lexists(os.path.join(self.settings.folder, name)):
+            raise Skipped(name)
+
+    def _tell_size(self) -> None:
+        assert self.resource is not None
+        self.file.size = self.resource.size
+
+    def write(self, segment: Segment, chunks: list[bytes], wanted: int) -> None:
+        """Write wanted bytes at the segment's position and advance it."""
+        assert self.part is not None and self.plan is not None
+        self.part.write(segment.position, chunks)
+        self.plan.advance(segment, wanted)
+
+    def keep(self, worker: Worker) -> Take:
+        """Hold a small body in memory, and no more of it than was announced."""
+        size = self.resource.size if self.resource else 0
+        return Take.MORE if worker.held <= (size or 0) + SMALL else Take.ENOUGH
+
+    @property
+    def has_digest(self) -> bool:
+        """Whether a digest of the whole file will decide in the end."""
+        told = self.file.digests or (self.resource.digests if self.resource else ())
+        return bool(self.settings.checksum or (told and self.services.defaults.verify_digests))
+
+    async def prove(self, mirror: Mirror) -> None:
+        """Before another link's bytes are mixed in; see `Prover.mirror`."""
+        await Prover(self).mirror(mirror)
+
+    def size_settled(self, size: int, *, closed: bool) -> None:
+        """A body without a length has ended."""
+        self.file.size = size
+        self._closed_by_server = closed
+
+    def note(self, sentence: str) -> None:
+        """Add a sentence to the download's log."""
+        self._listener.note(sentence)

@@ -1,0 +1,59 @@
+"""From a download's record to what a transfer needs: its mirrors and its settings, everything decided."""
+
+from __future__ import annotations
+
+from tui_downloads.core.digests import parse_checksum
+from tui_downloads.core.download import Download, FileRecord
+from tui_downloads.core.links import parse_link
+from tui_downloads.core.snapshots import Limits
+
+from .mirror import Mirror
+from .reach import Reaches
+from .services import FileSettings, Services
+
+
+def host_of(url: str) -> str:
+    """Give the key under which a link's server is counted: host and port.
+
+    Raises:
+        DownloadError: INVALID_URL.
+    """
+    link = parse_link(url)
+    return f"{link.host}:{link.port}"
+
+
+def mirrors_of(download: Download, file: FileRecord, reaches: Reaches) -> list[Mirror]:
+    """Make the mirrors of a file, the best first."""
+    request = download.request
+    reach = reaches.of(request)
+    urls = file.urls or (download.url, *request.mirrors)
+    headers = request.credentials.headers
+    referer = request.options.referer or ""
+    if len(urls) == 1 and urls[0] == download.url:
+        return [Mirror(download.url, download.host, reach, headers, referer)]
+    return [Mirror(url, host_of(url), reach, headers, referer) for url in urls]
+
+
+def file_settings(download: Download, file: FileRecord, services: Services, limits: Limits) -> FileSettings:
+    """Decide how a file is fetched, from the download's options and the engine's defaults."""
+    options, defaults = download.request.options, services.defaults
+    single = len(download.files) == 1
+    checksum = None
+    if single and options.checksum:
+        parsed = parse_checksum(options.checksum)
+        checksum = (parsed.algorithm, parsed.hex)
+    folder, name = download.folder, (download.request.name or None) if single else None
+    if not single or (file.path and "/" in file.path):
+        inner, _, name = file.path.rpartition("/")
+        folder = f"{download.folder}/{inner}" if inner else download.folder
+    return FileSettings(
+        folder=folder,
+        name=name,
+        connections=options.connections or limits.per_download,
+        connections_chosen=options.connections is not None,
+        on_conflict=options.on_conflict or defaults.on_conflict,
+        retries=defaults.retries if options.retries is None else options.retries,
+        checksum=checksum,
+        min_rate=options.min_rate,
+        flatten=single,
+    )

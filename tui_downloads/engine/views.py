@@ -1,0 +1,165 @@
+"""What outsiders see: frozen views, rebuilt for what changed, and published as one snapshot.
+
+Records change on the engine's thread only. Views are made there too, a few times a second while somebody looks, so a
+reader on any thread gets a whole and frozen picture for the price of one attribute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import replace
+from types import MappingProxyType
+
+from tui_downloads.core.download import Download
+from tui_downloads.core.lifecycle import ENDED, State
+from tui_downloads.core.snapshots import DownloadView, EngineInfo, Limits, Snapshot, Totals
+
+RECENT = 500
+"""Ended downloads that stay in the snapshot."""
+EVERY = 0.05
+"""Seconds between two publications while somebody looks."""
+WATCHED = 10.0
+"""Seconds after which a reader that did not ask again is taken for gone."""
+
+
+class Views:
+    """Keeps the records, the views of them, and the newest snapshot."""
+
+    # Mutable state: the records by id, their views, which views are old, the ended ones in order, and the snapshot.
+    def __init__(self, info: EngineInfo, limits: Limits) -> None:
+        self.downloads: dict[str, Download] = {}
+        self.info = info
+        self.limits = limits
+        self.speed = 0.0
+        self.connections = 0
+        self.forgotten: Callable[[str], None] = lambda _: None
+        self._views: dict[str, DownloadView] = {}
+        self._old: set[str] = set()
+        self._recent: OrderedDict[str, None] = OrderedDict()
+        self._snapshot = Snapshot(info=info, limits=limits)
+        self._asked_at = 0.0
+        self._changed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def begin(self) -> None:
+        """Publish on the running loop from here on."""
+        self._loop = asyncio.get_running_loop()
+
+    # Read from any thread ...........................................................................................
+
+    def snapshot(self) -> Snapshot:
+        """Give the newest snapshot; asking keeps it fresh."""
+        now = time.monotonic()
+        asleep = now - self._asked_at > WATCHED
+        self._asked_at = now
+        if asleep and self._loop is not None and not self._loop.is_closed():
+            try:
+                self._loop.call_soon_threadsafe(self._arm)
+            except RuntimeError:
+                pass  # closed between the question and the call: the last snapshot stays
+        return self._snapshot
+
+    @property
+    def watched(self) -> bool:
+        return time.monotonic() - self._asked_at <= WATCHED
+
+    # The engine's thread ............................................................................................
+
+    def touch(self, download: Download) -> None:
+        """A record has changed: its view is old."""
+        self._old.add(download.id)
+        self._changed = True
+        if self._timer is None and self.watched:
+            self._arm()
+
+    def figures(self, speed: float, connections: int) -> None:
+        """Set the total speed and the number of connections."""
+        if (speed, connections) != (self.speed, self.connections):
+            self.speed, self.connections = speed, connections
+            self._changed = True
+            if self._timer is None and self.watched:
+                self._arm()
+
+    def add(self, download: Download) -> None:
+        self.downloads[download.id] = download
+        self._recent.pop(download.id, None)
+        self.touch(download)
+
+    def drop(self, id: str) -> None:
+        """Forget a record and its view."""
+        self.downloads.pop(id, None)
+        self._views.pop(id, None)
+        self._old.discard(id)
+        self._recent.pop(id, None)
+        self._changed = True
+
+    def ended(self, download: Download) -> None:
+        """Keep an ended download for a while, then leave it to the store."""
+        self._recent[download.id] = None
+        while len(self._recent) > RECENT:
+            oldest = next(iter(self._recent))
+            self.drop(oldest)
+            self.forgotten(oldest)
+
+    def describe(self, **changes: object) -> None:
+        """Change what is told about the engine."""
+        self.info = replace(self.info, **changes)  # type: ignore[arg-type]
+        self._changed = True
+
+    def _arm(self) -> None:
+        if self._timer is None and self._loop is not None and not self._loop.is_closed():
+            self._timer = self._loop.call_later(EVERY, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self.publish()
+
+    def publish(self) -> Snapshot:
+        """Make the views that are old and put a new snapshot in place."""
+        if not (self._old or self._changed):
+            return self._snapshot
+        old, self._old, self._changed = self._old, set(), False
+        for id in old:
+            download = self.downloads.get(id)
+            if download is not None:
+                self._views[id] = download.view()
+        self._snapshot = Snapshot(
+            revision=self._snapshot.revision + 1,
+            at=time.time(),
+            downloads=MappingProxyType(self._views.copy()),
+            totals=self._totals(),
+            limits=self.limits,
+            info=self.info,
+        )
+        return self._snapshot
+
+    def _totals(self) -> Totals:
+        counts = dict.fromkeys(State, 0)
+        for download in self.downloads.values():
+            counts[download.state] += 1
+        waiting, paused = counts[State.WAITING], counts[State.PAUSED] + counts[State.PAUSING]
+        queued = counts[State.QUEUED]
+        ended = sum(counts[state] for state in ENDED)
+        return Totals(
+            speed=self.speed,
+            active=len(self.downloads) - waiting - paused - queued - ended,
+            queued=queued,
+            waiting=waiting,
+            paused=paused,
+            failed=counts[State.FAILED],
+            complete=counts[State.COMPLETE],
+            cancelled=counts[State.CANCELLED],
+            connections=self.connections,
+        )
+
+    def close(self) -> None:
+        """Publish for the last time."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self.publish()
+        self._loop = None

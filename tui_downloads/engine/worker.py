@@ -1,0 +1,132 @@
+"""One connection of one file: asks for a span, has the answer judged, and writes what is wanted where it belongs.
+
+The hot path is `write`: libcurl's callback ends here, and nothing else stands between the socket and the file.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from tui_downloads.core.plan import OPEN, Segment
+from tui_downloads.core.resource import Head
+from tui_downloads.transport.base import Answer, Flow, Request, Take
+
+if TYPE_CHECKING:
+    from .mirror import Mirror
+    from .transfer import Transfer
+
+FLUSH = 256 * 1024
+"""Bytes that are collected before one positional write."""
+
+
+class Worker:
+    """A sink bound to a segment; made for one connection after another of the same mirror."""
+
+    __slots__ = (
+        "answer_end",
+        "began",
+        "chunks",
+        "flow",
+        "held",
+        "mirror",
+        "peer",
+        "room",
+        "segment",
+        "skip",
+        "started_at",
+        "transfer",
+    )
+
+    # Mutable state: the segment under lease, the chunks held for the next write, and the figures the supervisor reads.
+    def __init__(self, transfer: Transfer, mirror: Mirror, segment: Segment | None = None) -> None:
+        self.transfer = transfer
+        self.mirror = mirror
+        self.segment = segment
+        self.flow: Flow | None = None
+        self.chunks: list[bytes] = []
+        self.held = 0
+        self.room = 0
+        self.skip = 0
+        self.answer_end = OPEN
+        self.peer = ""
+        self.started_at = time.monotonic()
+        self.began = False
+        """The answer was accepted."""
+
+    async def stream(self, request: Request) -> Answer:
+        """Send one request and write its body; returns when the segment, the answer or the will to go on has ended."""
+        self.began = False
+        self.skip = 0
+        self.held = 0
+        self.chunks = []
+        self.answer_end = OPEN
+        self.started_at = time.monotonic()
+        try:
+            return await self.transfer.services.transport.fetch(request, self)
+        finally:
+            if self.chunks and self.began:
+                self.flush()
+            self.flow = None
+
+    def head(self, head: Head, flow: Flow) -> None:
+        self.flow = flow
+        self.peer = head.address
+        self.transfer.judge(self, head)
+        self.began = True
+        self.room = self._wanted()
+
+    def _wanted(self) -> int:
+        return OPEN if self.segment is None else self.segment.room
+
+    def write(self, chunk: bytes) -> Take:
+        size = len(chunk)
+        gate = self.transfer.gate
+        if gate is not None and not gate.pass_(self, size):
+            return Take.PAUSE
+        if self.skip:
+            chunk = self._skipped(chunk)
+            size = len(chunk)
+        self.chunks.append(chunk)
+        self.held += size
+        if self.held < FLUSH and self.held < self.room:
+            return Take.MORE
+        return self.flush()
+
+    def _skipped(self, chunk: bytes) -> bytes:
+        """Drop the bytes before the wanted start of an answer that began earlier."""
+        cut = min(self.skip, len(chunk))
+        self.skip -= cut
+        return chunk[cut:]
+
+    def flush(self) -> Take:
+        """Write what is held, never past the segment's end, and say whether the answer holds more that is wanted."""
+        segment = self.segment
+        if segment is None:  # a body that stays in memory
+            return self.transfer.keep(self)
+        chunks, held = self.chunks, self.held
+        self.chunks, self.held = [], 0
+        wanted = min(held, segment.room)
+        if wanted < held:
+            chunks = _trimmed(chunks, wanted)
+        if wanted > 0:
+            self.transfer.write(segment, chunks, wanted)
+        self.room = segment.room
+        if self.room > 0:
+            return Take.MORE
+        # The rest of an answer that ends here is its framing; hearing it out keeps the connection for the next request.
+        return Take.MORE if wanted == held and self.answer_end <= segment.end else Take.ENOUGH
+
+    def speed(self, now: float) -> float:
+        """Give bytes a second, as the plan measured them."""
+        return self.segment.speed(now) if self.segment is not None else 0.0
+
+
+def _trimmed(chunks: list[bytes], wanted: int) -> list[bytes]:
+    kept = []
+    for chunk in chunks:
+        if wanted <= 0:
+            break
+        kept.append(chunk[:wanted])
+        wanted -= len(chunk)
+    return kept
