@@ -93,7 +93,7 @@ def test_release_gives_back_the_rest():
     plan.release(segment)
     assert repr(plan) == "<Plan 30 of 100, 30-100 free>"
     assert repr(segment) == "<Segment 0-30 at 30, released>"
-    assert plan.idle
+    assert plan.has_free
     assert plan.free() == [Span(30, 100)]
 
 

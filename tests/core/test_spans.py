@@ -80,3 +80,12 @@ def test_a_span_set_is_a_set_of_numbers(added, removed, start, length):
     assert plain(spans.gaps(start, start + length)) == wanted - numbers
     listed = list(spans)
     assert all(left.end < right.start for left, right in pairwise(listed))
+
+
+def test_covers_asks_for_every_byte():
+    """One byte that is missing is enough for a no; no bytes are always there."""
+    spans = SpanSet([(0, 5), (7, 9)])
+    assert (spans.covers(1, 5), spans.covers(4, 8), spans.covers(8, 10), spans.covers(6, 6)) == (
+        True, False, False, True,
+    )  # fmt: skip
+    assert not SpanSet([(7, 9)]).covers(0, 1)

@@ -267,7 +267,7 @@ class Plan:
         return tuple(self._live)
 
     @property
-    def idle(self) -> bool:
+    def has_free(self) -> bool:
         """Whether something is free to lease."""
         return bool(self._free)
 
