@@ -141,9 +141,9 @@ def page() -> str:
         "",
         "<!-- Made by `python -m tui_downloads.config.document --write`; edit tui_downloads/config/settings.py. -->",
         "",
-        "One TOML file (`tui-downloads config path`), the environment over it, flags over both. Sizes may be written as",
-        '`"10M"` (K, M, G, T count in 1024s; kB, MB, GB in 1000s), durations as `"90s"` or `"1h30m"`. A setting marked ↻',
-        "takes effect at the next start; the others while the program runs.",
+        "One TOML file (`tui-downloads config path`), the environment over it, flags over both. Sizes may be written",
+        'as `"10M"` (K, M, G, T count in 1024s; kB, MB, GB in 1000s), durations as `"90s"` or `"1h30m"`. A setting',
+        "marked ↻ takes effect at the next start; the others while the program runs.",
     ]
     section = None
     for entry in documentation():

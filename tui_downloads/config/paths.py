@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import sys
-import tempfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -95,9 +94,9 @@ def _runtime(environ: Mapping[str, str], state: str) -> str:
 
 def _short_folder(state: str) -> str:
     # The name depends on the state folder, so that two homes of one user do not meet, and holds no secret.
-    mark = hashlib.blake2b(os.fsencode(state), digest_size=6).hexdigest()
+    mark = f"{zlib.crc32(os.fsencode(state)):08x}"
     user = os.getuid() if hasattr(os, "getuid") else "user"
-    base = tempfile.gettempdir() if sys.platform == "win32" else "/tmp"  # noqa: S108 - made 0700 and checked for its owner
+    base = os.environ.get("TEMP", state) if sys.platform == "win32" else "/tmp"  # noqa: S108 - made 0700, owner checked
     return os.path.join(base, f"{APP}-{user}-{mark}")
 
 
@@ -127,7 +126,7 @@ def make_private(folder: str) -> str:
             found = os.stat(folder)
         if hasattr(os, "getuid") and found.st_uid != os.getuid():
             raise _unusable(folder, "it belongs to somebody else")
-        if stat.S_IMODE(found.st_mode) & 0o077:
+        if stat.S_IMODE(found.st_mode) != 0o700:
             os.chmod(folder, 0o700)
     except OSError as exc:
         raise _unusable(folder, os.strerror(exc.errno or 0)) from exc

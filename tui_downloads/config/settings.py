@@ -1,7 +1,7 @@
 """Every setting, its default and what it does, in one place. The file, the environment and flags only fill it.
 
 Sizes are bytes and rates bytes a second; a file may write them as "10M". Durations are seconds, or "1h30m". A field
-marked `live` takes effect while the program runs; the others at the next start.
+not marked RESTART takes effect while the program runs.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SECRET: Mapping[str, Any] = {"secret": True}
 """Shown as set or not, never what it is."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ProxySettings:
     """Through what requests go. Empty values leave it to the environment: `http_proxy`, `no_proxy` and their like."""
 
@@ -40,7 +40,7 @@ class ProxySettings:
     """The proxy is trusted to refuse private addresses, so restricted callers may use it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PolicySettings:
     """What downloads of this user may reach."""
 
@@ -56,7 +56,7 @@ class PolicySettings:
         return Policy(private=self.private, allowed=self.allowed, blocked=self.blocked)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EndpointSettings:
     """The HTTP endpoint. It is off until it is asked for; none of this can be set over the API."""
 
@@ -92,7 +92,7 @@ class EndpointSettings:
     """Age at which download nodes of the Alfresco dialect are removed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScreenSettings:
     """How the screen looks and behaves."""
 
@@ -124,7 +124,7 @@ class ScreenSettings:
     """Set the terminal's title."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HistorySettings:
     """What is remembered of ended downloads. Files are never deleted by it."""
 
@@ -136,7 +136,7 @@ class HistorySettings:
     """Ended downloads to keep, newest first; 0 keeps all."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class HookSettings:
     """Programs and addresses that are told. A program gets its values in the environment, never in its arguments."""
 
@@ -154,7 +154,7 @@ class HookSettings:
     """Links that get the event as JSON by POST, with retries."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MediaSettings:
     """Media pages, fetched with the extra `media`."""
 
@@ -164,7 +164,7 @@ class MediaSettings:
     """Path of ffmpeg; empty searches for it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LogSettings:
     """The log."""
 
@@ -174,7 +174,7 @@ class LogSettings:
     """`debug`, `info`, `warning` or `error`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Category:
     """Where some downloads go: every condition that is given must hold."""
 
@@ -203,7 +203,7 @@ def _is_type(wanted: str, name: str, kind: str) -> bool:
     return fnmatchcase(kind, wanted) if "/" in wanted else name.endswith("." + wanted.lstrip("."))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ScheduleRule:
     """Other limits at some times of day; the first rule that holds decides."""
 
@@ -231,7 +231,7 @@ class ScheduleRule:
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Settings:
     """Settings of everything; each stands at the top of the file, or in the section of its name."""
 

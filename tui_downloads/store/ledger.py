@@ -25,6 +25,10 @@ class Entry:
     """Of each file, what rarely changes."""
     living: list[rows.Row] = field(default_factory=list)
     """Of each file, what often changes; kept only where there are several files."""
+    plain: bool = False
+    """The only file has no row of its own."""
+    known: bool = True
+    """What the rows of its files say is known; not so after a look-up."""
 
 
 @dataclass(slots=True)
@@ -93,7 +97,7 @@ class Ledger:
     def found(self, numbers: dict[str, int]) -> None:
         """Take the rows that were looked up; what they say is not known, so they will be written in full."""
         for id_, n in numbers.items():
-            self._entries.setdefault(id_, Entry(n))
+            self._entries.setdefault(id_, Entry(n, known=False))
 
     def numbers(self, ids: Iterable[str]) -> list[int]:
         """Give the rows of those ids that have one."""
@@ -108,10 +112,12 @@ class Ledger:
         """Put a new download into a batch."""
         n = self._next
         self._next += 1
-        batch.insert.append(rows.fixed(n, download) + rows.living(download))
+        plain = rows.plain_of(download)
+        batch.insert.append(rows.fixed(n, download) + rows.living(download, plain))
         self._secret(n, download.request, batch, new=True)
-        for place in range(len(download.files)):
-            self._whole_file(n, place, download, batch)
+        if not plain:
+            for place in range(len(download.files)):
+                self._whole_file(n, place, download, batch)
         if download.state in ENDED:
             batch.ended.append(n)
         else:
@@ -122,13 +128,18 @@ class Ledger:
         entry = self._entries.get(download.id)
         if entry is None:
             return
-        n = entry.n
-        batch.update.append((*rows.living(download), n))
+        n, plain = entry.n, rows.plain_of(download)
+        batch.update.append((*rows.living(download, plain), n))
         if download.request is not entry.request or download.url != entry.url:
             batch.requests.append((rows.write_request(download), download.url, n))
             self._secret(n, download.request, batch, new=False)
             entry.request, entry.url = download.request, download.url
-        self._files(entry, download, batch)
+        if not plain:
+            self._files(entry, download, batch)
+        elif not entry.plain:
+            batch.drop_files.append((n, 0))
+            entry.sources, entry.living, entry.known = [], [], True
+        entry.plain = plain > 0
         if download.state in ENDED:
             batch.ended.append(n)
             del self._entries[download.id]
@@ -139,7 +150,7 @@ class Ledger:
         if not several:
             entry.living = []
         for place, file in enumerate(files):
-            source = rows.file_source(file, download.url)
+            source = rows.file_source(file)
             if place >= len(sources) or sources[place] != source:
                 self._whole_file(n, place, download, batch)
                 sources[place : place + 1] = [source]
@@ -152,15 +163,16 @@ class Ledger:
                     continue
                 entry.living[place : place + 1] = [living]
             batch.update_files.append((*living, n, place))
-        if len(files) < len(sources) or not sources:
+        if len(files) < len(sources) or not entry.known:
             batch.drop_files.append((n, len(files)))
             del sources[len(files) :]
             del entry.living[len(files) :]
+            entry.known = True
 
     @staticmethod
     def _whole_file(n: int, place: int, download: Download, batch: Batch) -> None:
         file = download.files[place]
-        source = rows.write_source(file, download.url)
+        source = rows.write_source(file)
         batch.replace_files.append((*rows.file_living(file), n, place, file.id, source))
 
     @staticmethod
@@ -174,10 +186,12 @@ class Ledger:
     @staticmethod
     def _entry(n: int, download: Download) -> Entry:
         files = download.files
+        if rows.plain_of(download):
+            return Entry(n, download.url, download.request, plain=True)
         return Entry(
             n,
             download.url,
             download.request,
-            [rows.file_source(file, download.url) for file in files],
+            [rows.file_source(file) for file in files],
             [rows.file_living(file) for file in files] if len(files) > 1 else [],
         )

@@ -1,8 +1,11 @@
 """The schema as an ordered list of named steps. A step that has shipped is never edited; a change is a new step.
 
-`downloads`, `files`, `credentials`, `intents`, `notes`, `hosts` and `settings` are what is remembered. `ended`,
-`tallies` and `search` are derived from the ended rows of `downloads`: they are filled a moment after a download ended, so that
-finishing stays cheap, and `settled` says which rows they hold. Everything can be found without them, only slower.
+`downloads`, `files`, `credentials`, `intents`, `notes`, `hosts` and `settings` are what is remembered. Most downloads
+have one file that says what the download says (name, size, state, digest …): `plain` stands for it, and it has no row
+of its own; `all_files` shows every file alike.
+
+`ended`, `tallies` and `search` are derived from the ended rows of `downloads`: they are filled a moment after a
+download ended, so that finishing stays cheap, and `settled` says which rows they hold.
 """
 
 from __future__ import annotations
@@ -47,11 +50,11 @@ FIRST = (
         content_type TEXT NOT NULL,
         duplicate_of TEXT,
         error TEXT,
-        meta TEXT
+        meta TEXT,
+        plain INTEGER NOT NULL DEFAULT 0
     )
     """,
     "CREATE INDEX loose ON downloads (settled) WHERE settled = 0",
-    "CREATE INDEX by_url ON downloads (url)",
     """
     CREATE TABLE files (
         download INTEGER NOT NULL,
@@ -69,6 +72,14 @@ FIRST = (
         source TEXT,
         PRIMARY KEY (download, place)
     ) WITHOUT ROWID
+    """,
+    """
+    CREATE VIEW all_files AS
+    SELECT download, place, id, path, size, done, state, selected, checksum, proof, error, part, source FROM files
+    UNION ALL
+    SELECT n, 0, '1', name, size, done, CASE WHEN state IN ('complete', 'failed') THEN state ELSE 'queued' END, 1,
+        checksum, proof, error, NULL, NULL
+    FROM downloads WHERE plain
     """,
     "CREATE TABLE credentials (download INTEGER PRIMARY KEY, secret TEXT NOT NULL)",
     """

@@ -50,7 +50,7 @@ def open_database(path: str, patience: float) -> Opened:
     """
     try:
         make_private(path)
-        _refuse_newer_header(path)
+        _refuse_foreign_header(path)
         try:
             return _open_sound(path, patience)
         except _Damage:
@@ -74,7 +74,7 @@ def make_private(path: str) -> None:
     """Make the folder 0700 and the file 0600, whatever the umask."""
     folder = os.path.dirname(path)
     os.makedirs(folder, mode=0o700, exist_ok=True)
-    if stat.S_IMODE(os.stat(folder).st_mode) & 0o077:
+    if stat.S_IMODE(os.stat(folder).st_mode) != 0o700:
         os.chmod(folder, 0o700)
     handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_CLOEXEC", 0), 0o600)
     try:
@@ -84,8 +84,8 @@ def make_private(path: str) -> None:
         os.close(handle)
 
 
-def _refuse_newer_header(path: str) -> None:
-    """Refuse a newer schema before SQLite has touched the file."""
+def _refuse_foreign_header(path: str) -> None:
+    """Refuse a newer schema, or a database that is not ours, before SQLite has touched the file."""
     with open(path, "rb") as file:
         header = file.read(100)
     if len(header) == 100 and header.startswith(_HEADER):
@@ -93,6 +93,10 @@ def _refuse_newer_header(path: str) -> None:
         (application,) = struct.unpack(">I", header[68:72])
         if application == migrations.APPLICATION_ID and version > len(migrations.MIGRATIONS):
             raise _newer(path, f"schema {version}")
+        # Without a WAL beside it, the header of a database of ours carries our mark.
+        sound = int.from_bytes(header[16:18], "big") in (1, *(2**power for power in range(9, 16)))
+        if sound and application != migrations.APPLICATION_ID and not os.path.exists(path + "-wal"):
+            raise _not_ours(path)
 
 
 def _newer(path: str, what: str) -> RequestError:
@@ -101,6 +105,14 @@ def _newer(path: str, what: str) -> RequestError:
         f"The list was written by a newer tui-downloads ({what}; this one knows schema {len(migrations.MIGRATIONS)}):"
         f" {path}",
         next_step="Update tui-downloads, or set TUI_DOWNLOADS_HOME to another folder; nothing was changed.",
+    )
+
+
+def _not_ours(path: str) -> RequestError:
+    return RequestError(
+        Code.STATE_UNUSABLE,
+        f"The file is a database of another program: {path}",
+        next_step="Move it away, or set TUI_DOWNLOADS_HOME to another folder; nothing was changed.",
     )
 
 
@@ -154,11 +166,7 @@ def _upgrade(connection: sqlite3.Connection, path: str) -> str:
     if unknown := migrations.unknown(names):
         raise _newer(path, ", ".join(unknown))
     if not names and connection.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-        raise RequestError(
-            Code.STATE_UNUSABLE,
-            f"The file is a database of another program: {path}",
-            next_step="Move it away, or set TUI_DOWNLOADS_HOME to another folder; nothing was changed.",
-        )
+        raise _not_ours(path)
     backup = ""
     if names and len(names) < len(migrations.MIGRATIONS):
         backup = _back_up(connection, path, len(names))

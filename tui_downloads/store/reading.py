@@ -21,10 +21,8 @@ _WHOLE = f"SELECT {rows.COLUMNS}, c.secret FROM downloads d LEFT JOIN credential
 
 def unfinished(database: sqlite3.Connection) -> list[tuple[int, Download]]:
     """Give what has not ended, in queue order; a row that makes no sense is left alone and told in the log."""
-    sql = (
-        f"{_WHOLE} WHERE d.n IN (SELECT n FROM downloads INDEXED BY loose WHERE settled = 0 AND state NOT IN"
-        f" {ENDED_STATES}) ORDER BY d.priority DESC, d.position, d.n"  # noqa: S608
-    )
+    loose = f"SELECT n FROM downloads INDEXED BY loose WHERE settled = 0 AND state NOT IN {ENDED_STATES}"  # noqa: S608
+    sql = f"{_WHOLE} WHERE d.n IN ({loose}) ORDER BY d.priority DESC, d.position, d.n"
     return list(_whole(database, sql, ()))
 
 
@@ -40,7 +38,7 @@ def _whole(database: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> I
     for row in database.execute(sql, values).fetchall():
         try:
             download = rows.read_download(row[:-1])
-            download.files = _files(database, row[0], download.url)
+            download.files = download.files or _files(database, row[0])
             if row[-1] is not None:
                 download.request = rows.with_secret(download.request, row[-1])
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
@@ -49,9 +47,9 @@ def _whole(database: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> I
         yield row[0], download
 
 
-def _files(database: sqlite3.Connection, n: int, url: str) -> list[FileRecord]:
+def _files(database: sqlite3.Connection, n: int) -> list[FileRecord]:
     sql = f"SELECT {rows.FILES} FROM files WHERE download = ? ORDER BY place"  # noqa: S608
-    return [rows.read_file(row, url) for row in database.execute(sql, (n,))]
+    return [rows.read_file(row) for row in database.execute(sql, (n,))]
 
 
 def numbers(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:

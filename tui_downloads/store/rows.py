@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from operator import attrgetter
 from typing import Any
 
 from tui_downloads.core.download import Download, FileRecord
@@ -19,14 +20,14 @@ Row = tuple[Any, ...]
 LIVING = (
     "state", "folder", "name", "host", "size", "done", "priority", "position", "started_at", "finished_at",
     "active_seconds", "attempts", "discarded", "rate_limit", "proof", "checksum", "validator", "final_url", "title",
-    "content_type", "duplicate_of", "error", "meta",
+    "content_type", "duplicate_of", "error", "meta", "plain",
 )  # fmt: skip
 """Columns that change while a download lives; none of them stands in an index."""
 FIXED = ("n", "id", "gid", "owner", "kind", "created_at", "request", "url")
 COLUMNS = ", ".join(f"d.{name}" for name in (*FIXED, *LIVING))
 """What `read_download` expects, of a table called `d`."""
 
-INSERT = f"INSERT INTO downloads ({', '.join((*FIXED, *LIVING))}) VALUES ({', '.join('?' * 31)})"  # noqa: S608
+INSERT = f"INSERT INTO downloads ({', '.join((*FIXED, *LIVING))}) VALUES ({', '.join('?' * 32)})"  # noqa: S608
 UPDATE = f"UPDATE downloads SET {', '.join(f'{name} = ?' for name in LIVING)} WHERE n = ?"  # noqa: S608
 UPDATE_REQUEST = "UPDATE downloads SET request = ?, url = ? WHERE n = ?"
 UPDATE_FILE = (
@@ -74,6 +75,9 @@ _REQUEST_DEFAULTS = {
     )
 }  # fmt: skip
 
+_request_values = attrgetter(*_REQUEST_DEFAULTS)
+_REQUEST_VALUES = _request_values(_REQUEST)
+
 
 def clean(row: Sequence[Any]) -> Row:
     """Make a row storable: text with lone surrogates as bytes, and numbers no larger than SQLite's."""
@@ -106,7 +110,7 @@ def restored(row: Row) -> Row:
 # Downloads.
 
 
-def living(download: Download) -> Row:
+def living(download: Download, plain: int) -> Row:
     """Give the changing columns, in the order of `LIVING`."""
     error = download.error
     return (
@@ -133,6 +137,7 @@ def living(download: Download) -> Row:
         download.duplicate_of,
         None if error is None else write_error(error),
         write_json(download.meta) if download.meta else None,
+        plain,
     )
 
 
@@ -152,13 +157,13 @@ def fixed(n: int, download: Download) -> Row:
 
 
 def read_download(row: Row) -> Download:
-    """Make a download of a row of `COLUMNS`, without files and secrets."""
+    """Make a download of a row of `COLUMNS`, without secrets and without files that have rows of their own."""
     (
         _, id_, gid, owner, kind, created_at, request, url, state, folder, name, host, size, done, priority, position,
         started_at, finished_at, active_seconds, attempts, discarded, limit, proof, checksum, validator, final_url,
-        title, content_type, duplicate_of, error, meta,
+        title, content_type, duplicate_of, error, meta, plain,
     ) = restored(row)  # fmt: skip
-    return Download(
+    download = Download(
         id=id_,
         gid=gid,
         kind=_KIND_OF[kind],
@@ -189,6 +194,9 @@ def read_download(row: Row) -> Download:
         duplicate_of=duplicate_of,
         meta=json.loads(meta) if meta else {},
     )
+    if plain:
+        download.files = [_plain_file(download, plain)]
+    return download
 
 
 # What was asked.
@@ -197,9 +205,14 @@ def read_download(row: Row) -> Download:
 def write_request(download: Download) -> str:
     """Write what was asked for, without its secrets and without what equals the defaults."""
     request = download.request
-    out: dict[str, Any] = {
-        name: value for name, default in _REQUEST_DEFAULTS.items() if (value := getattr(request, name)) != default
-    }
+    values = _request_values(request)
+    out: dict[str, Any] = {}
+    if values != _REQUEST_VALUES:
+        out = {
+            name: value
+            for (name, default), value in zip(_REQUEST_DEFAULTS.items(), values, strict=True)
+            if value != default
+        }
     if request.url != download.url:
         out["url"] = public(request.url)
     if "mirrors" in out:
@@ -326,6 +339,50 @@ def read_error(text: str) -> ErrorView:
 
 # Files.
 
+_PLAIN_STATES = {
+    state: state.value if state in (State.COMPLETE, State.FAILED) else State.QUEUED.value for state in State
+}
+
+
+def plain_of(download: Download) -> int:
+    """Say whether the only file says no more than its download: 1 so, 2 with the title as its original name, 0 not."""
+    if len(download.files) != 1:
+        return 0
+    file = download.files[0]
+    if (
+        file.path != download.name
+        or file.done != download.done
+        or file.size != download.size
+        or file.state != _PLAIN_STATES[download.state]
+        or file.part is not None
+        or file.checksum != download.checksum
+        or file.proof is not download.proof
+        or file.error != download.error
+        or not file.selected
+        or file.id != "1"
+        or file.urls
+        or file.digests
+        or file.pieces is not None
+        or file.renew
+    ):
+        return 0
+    if not file.original:
+        return 1
+    return 2 if file.original == download.title else 0
+
+
+def _plain_file(download: Download, plain: int) -> FileRecord:
+    return FileRecord(
+        path=download.name,
+        original=download.title if plain == 2 else "",
+        size=download.size,
+        done=download.done,
+        state=_PLAIN_STATES[download.state],
+        checksum=download.checksum,
+        proof=download.proof,
+        error=download.error,
+    )
+
 
 def file_living(file: FileRecord) -> Row:
     """Give the changing columns of a file, in the order of `UPDATE_FILE`."""
@@ -343,17 +400,17 @@ def file_living(file: FileRecord) -> Row:
     )
 
 
-def file_source(file: FileRecord, url: str) -> Row:
+def file_source(file: FileRecord) -> Row:
     """Give what rarely changes of a file, for comparing; the parts are immutable, so comparing them is cheap."""
-    return (file.id, file.original, file.urls, file.digests, file.pieces, file.renew, url)
+    return (file.id, file.original, file.urls, file.digests, file.pieces, file.renew)
 
 
-def write_source(file: FileRecord, url: str) -> str | None:
-    """Write where a file comes from, or None where that is just the download's link."""
+def write_source(file: FileRecord) -> str | None:
+    """Write where a file comes from, or None where nothing is said of it."""
     out: dict[str, Any] = {}
     if file.original:
         out["original"] = file.original
-    if file.urls != (url,):
+    if file.urls:
         out["urls"] = file.urls
     if file.digests:
         out["digests"] = file.digests
@@ -364,8 +421,8 @@ def write_source(file: FileRecord, url: str) -> str | None:
     return write_json(out) if out else None
 
 
-def read_file(row: Row, url: str) -> FileRecord:
-    """Make a file of a row of `FILES`; `url` is the link that it was written with."""
+def read_file(row: Row) -> FileRecord:
+    """Make a file of a row of `FILES`."""
     id_, path, size, done, state, selected, checksum, proof, error, part, source = restored(row)
     found: dict[str, Any] = json.loads(source) if source else {}
     pieces = found.get("pieces")
@@ -373,7 +430,7 @@ def read_file(row: Row, url: str) -> FileRecord:
         id=id_,
         path=path,
         original=found.get("original", ""),
-        urls=tuple(found["urls"]) if "urls" in found else (url,),
+        urls=tuple(found.get("urls", ())),
         size=size,
         done=done,
         state=state,

@@ -1,0 +1,110 @@
+"""Pages and searches by SQL say what plain Python says, settled or not."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import tempfile
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tui_downloads.core.lifecycle import ENDED, State
+from tui_downloads.core.snapshots import Kind, Query
+from tui_downloads.store import paging
+from tui_downloads.store.memory import MemoryStore
+from tui_downloads.store.order import KEYS
+from tui_downloads.store.sqlite import SqliteStore
+
+from .builders import build, ended
+from .suite import names_of
+
+WORDS = ["", "a", "ab", "abc", "ABC def", "straße", "STRASSE", "你好世界", 'q"uo', "100%", "x_y", "İ"]
+STATES = [State.QUEUED, State.PAUSED, State.COMPLETE, State.FAILED, State.CANCELLED, State.TRANSFERRING]
+
+
+@st.composite
+def downloads(draw):
+    out = []
+    for number in range(draw(st.integers(0, 14))):
+        state = draw(st.sampled_from(STATES))
+        name = draw(st.sampled_from(WORDS))
+        changes = {
+            "name": name,
+            "host": draw(st.sampled_from(["a.example", "B.example", ""])),
+            "size": draw(st.sampled_from([None, 0, 5, 2**50])),
+            "priority": draw(st.integers(-1, 1)),
+            "position": draw(st.sampled_from([0.0, 1.0, -2.5])),
+            "created_at": draw(st.sampled_from([1.0, 2.0, 3.5])),
+            "kind": draw(st.sampled_from([Kind.LINK, Kind.MEDIA])),
+            "owner": draw(st.sampled_from(["local", "bob"])),
+            "folder": draw(st.sampled_from(["/x", "/Abc"])),
+            "files": [],
+        }
+        if state in ENDED:
+            changes["finished_at"] = draw(st.sampled_from([None, 2.0, 7.0]))
+        out.append(build(number + 1, state=state, **changes))
+    return out
+
+
+queries = st.builds(
+    Query,
+    states=st.frozensets(st.sampled_from(list(State)), max_size=3),
+    text=st.sampled_from([*WORDS, "bc", "trass", "好世", "le.org", "file-1", "zzz"]),
+    host=st.sampled_from(["", "a.example", "b.EXAMPLE"]),
+    kinds=st.frozensets(st.sampled_from([Kind.LINK, Kind.MEDIA]), max_size=1),
+    owner=st.sampled_from(["", "bob"]),
+    ids=st.sampled_from([(), (build(1).id, build(2).gid)]),
+    since=st.sampled_from([None, 2.0]),
+    until=st.sampled_from([None, 3.0]),
+    sort=st.sampled_from(list(KEYS)),
+    reverse=st.booleans(),
+    limit=st.integers(1, 6),
+)
+
+
+async def answers(store, query):
+    page = await store.page(query)
+    exported = [view.id async for view in store.export(query)]
+    return page.total, await names_of(store, query), exported
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(downloads=downloads(), queries=st.lists(queries, min_size=1, max_size=4), few=st.sampled_from([0, 2, 5000]))
+def test_sql_finds_what_the_model_finds(downloads, queries, few):
+    """Order, pages, totals and searches agree, whichever way the rows are found and wherever they are."""
+
+    async def check(folder):
+        model, store = MemoryStore(), SqliteStore(folder + "/d.db")
+        await store.open()
+        try:
+            half = len(downloads) // 2
+            await model.insert(downloads)
+            await store.insert(downloads[:half])
+            await store.settle()
+            await store.insert(downloads[half:])
+            for query in queries:
+                wanted = await answers(model, query)
+                assert await answers(store, query) == wanted
+                await store.settle()
+                assert await answers(store, query) == wanted
+        finally:
+            await store.close()
+
+    before, paging.FEW = paging.FEW, few
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            asyncio.run(check(folder))
+    finally:
+        paging.FEW = before
+
+
+async def test_a_very_common_text_with_other_terms_leaves_the_total_open(sqlite_store, monkeypatch):
+    """Counting is bounded; None says that there are many."""
+    monkeypatch.setattr(paging, "FEW", 1)
+    monkeypatch.setattr(paging, "COUNTED", 5)
+    await sqlite_store.insert([ended(n) for n in range(1, 10)])
+    await sqlite_store.settle()
+    query = Query(text="file", kinds=frozenset({Kind.LINK}))
+    assert (await sqlite_store.page(query)).total is None
+    assert (await sqlite_store.page(dataclasses.replace(query, kinds=frozenset()))).total == 9
