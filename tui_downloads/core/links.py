@@ -223,7 +223,7 @@ def canonical_host(text: str) -> str:
     if "%" in text:
         try:
             text = unquote_to_bytes(text).decode()
-        except UnicodeDecodeError:
+        except UnicodeError:
             raise _invalid("The link's host is not a valid name.") from None
     text = text.lower() if text.isascii() else _idna(text)
     host = text[:-1] if text.endswith(".") else text
@@ -331,7 +331,7 @@ def raw_name(url: str) -> str:
     name = last[2] if last[1] else ""
     if "%" not in name:
         return name
-    data = unquote_to_bytes(name)
+    data = unquote_to_bytes(name.encode("utf-8", "surrogatepass"))
     try:
         return data.decode()
     except UnicodeDecodeError:
