@@ -71,7 +71,7 @@ RULES: dict[tuple[type, str], Bounds] = {
     (Limits, "rate"): (0, LARGEST),
     (Limits, "rate_per_host"): (0, LARGEST),
     (Limits, "rate_per_download"): (0, LARGEST),
-    (Query, "limit"): (1, 1000),
+    (Query, "limit"): (1, 10_000),
 }
 """Inclusive bounds of numbers that callers may send."""
 

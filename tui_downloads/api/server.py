@@ -119,8 +119,8 @@ class Protocol(H11Protocol):
     settings = ApiSettings()
     _deadline: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:  # type: ignore[override]
-        super().connection_made(transport)  # type: ignore[arg-type]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
         if len(self.connections) > self.settings.max_connections:
             # Strangers who only hold connections must not cost more than one refusal each.
             self.transport.abort()
@@ -142,8 +142,8 @@ class Protocol(H11Protocol):
         if self.scope is not before and self.scope is not None:
             self._header_came()
             # The task of the request has not run yet, so it will find this.
-            self.scope.setdefault("extensions", {})["tui_downloads.abort"] = {}  # type: ignore[typeddict-item]
-            self.scope["extensions"]["tui_downloads.abort"] = self.abort  # type: ignore[typeddict-item,index]
+            extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
+            extensions["tui_downloads.abort"] = self.abort
 
     def abort(self) -> None:
         """Cut the connection, unsent bytes included."""
@@ -241,7 +241,7 @@ class Server:
     def _factory(self, door: Door) -> Any:
         settings = self._root.context.settings
         config = Config(
-            self._root.open(door),  # type: ignore[arg-type]
+            self._root.open(door),
             lifespan="off",
             ws="websockets-sansio",
             ws_max_size=2 * 1024 * 1024,
@@ -270,7 +270,8 @@ class Server:
         for connection in list(self.state.connections):
             connection.shutdown()
         end = time.monotonic() + grace
-        while (self.state.connections or self.state.tasks) and time.monotonic() < end:
+        # uvicorn's sets tell nobody when they become empty.
+        while (self.state.connections or self.state.tasks) and time.monotonic() < end:  # noqa: ASYNC110
             await asyncio.sleep(0.02)
         for task in list(self.state.tasks):
             task.cancel()

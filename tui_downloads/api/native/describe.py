@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tui_downloads.core.snapshots import DetailView, DownloadView, Limits, Totals
+from tui_downloads.core.snapshots import DetailView, DownloadView, Limits, Query, Totals
 from tui_downloads.core.spec import AddRequest, Change
 from tui_downloads.engine.base import HostView
 
 from .schema import ERROR, PROBLEM, REF, Schema, Schemas, outcome
 
 GIVEN: tuple[type, ...] = (DownloadView, DetailView, Limits, Totals, HostView)
-TAKEN: tuple[type, ...] = (AddRequest, Change, Limits)
+TAKEN: tuple[type, ...] = (AddRequest, Change, Limits, Query)
 NULLABLE_TEXT: Schema = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 
 

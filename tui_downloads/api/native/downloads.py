@@ -16,12 +16,12 @@ from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Query
 from tui_downloads.core.spec import AddRequest, Change
 from tui_downloads.engine.base import Outcome
-from tui_downloads.engine.owned import OwnedEngine
+from tui_downloads.engine.owned import READ, OwnedEngine
 
 from ..dialect import Context, session_of
 from .describe import ACTION, ACTIONS, ADD, MOVE, gives, named, takes
 from .idempotency import Idempotency
-from .queries import choice, filters, only_known, page_body
+from .queries import Sort, choice, filters, only_known, page_body
 
 Id = Annotated[str, Path(max_length=64)]
 WHERES = ("up", "down", "top", "bottom")
@@ -67,6 +67,18 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/v1/downloads", responses=gives(named("Page")), summary="List downloads")
     async def list_downloads(request: Request, query: Annotated[Query, Depends(filters)]) -> Response:
+        return answer(page_body(await engine(request).page(query)))
+
+    @routes.post(
+        "/v1/query",
+        responses=gives(named("Page")),
+        openapi_extra=takes(named("QueryInput"), scope=READ),
+        summary="List downloads by a query in the body, for long lists of ids",
+    )
+    async def query_downloads(request: Request) -> Response:
+        query = wire.load(Query, wire.parse(await request.body()))
+        if query.sort not in tuple(Sort):
+            raise RequestError(Code.INVALID_OPTION, f"sort: expected one of {', '.join(Sort)}.")
         return answer(page_body(await engine(request).page(query)))
 
     @routes.post(
@@ -226,7 +238,7 @@ async def _targets(engine: OwnedEngine, body: dict[str, Any], most: int) -> list
     if len(words) > most:
         raise RequestError(Code.INVALID_OPTION, f"At most {most} at once.")
     if "ids" in body:
-        return list(dict.fromkeys(words))
+        return words
     states = choice(State, words, "states")
     ids: list[str] = []
     cursor = None
