@@ -10,29 +10,41 @@ from .errors import Code, RequestError
 LONGEST = 64 << 10
 
 _FLAGS = frozenset(
-    "-L --location -s --silent -S --show-error -f --fail --fail-with-body -g --globoff --compressed -O --remote-name "
-    "-J --remote-header-name -v --verbose -# --progress-bar -N --no-buffer --http1.0 --http1.1 --http2 --http3 -4 --ipv4 "
-    "-6 --ipv6 --tcp-nodelay --no-progress-meter --no-keepalive --path-as-is --create-dirs --location-trusted "
-    "--remote-name-all -q --disable -0 -R --remote-time -Z --parallel".split()
-)
+    {
+        "-L", "--location", "-s", "--silent", "-S", "--show-error", "-f", "--fail", "--fail-with-body", "-g",
+        "--globoff", "--compressed", "-O", "--remote-name", "-J", "--remote-header-name", "-v", "--verbose", "-#",
+        "--progress-bar", "-N", "--no-buffer", "--http1.0", "--http1.1", "--http2", "--http3", "-4", "--ipv4", "-6",
+        "--ipv6", "--tcp-nodelay", "--no-progress-meter", "--no-keepalive", "--path-as-is", "--create-dirs",
+        "--location-trusted", "--remote-name-all", "-q", "--disable", "-0", "-R", "--remote-time", "-Z", "--parallel",
+    }
+)  # fmt: skip
 """Change nothing that is kept here, or are what happens anyway."""
 _IGNORED = frozenset(
-    "-C --continue-at --retry --retry-delay --retry-max-time --connect-timeout --output-dir -w --write-out --stderr "
-    "--speed-limit --speed-time -Y -y --max-redirs --tlsv1.2 --ciphers --keepalive-time".split()
-)
+    {
+        "-C", "--continue-at", "--retry", "--retry-delay", "--retry-max-time", "--connect-timeout", "--output-dir",
+        "-w", "--write-out", "--stderr", "--speed-limit", "--speed-time", "-Y", "-y", "--max-redirs", "--tlsv1.2",
+        "--ciphers", "--keepalive-time",
+    }
+)  # fmt: skip
 """Take a value that has no meaning here."""
 _SENDING = frozenset(
-    "-d --data --data-raw --data-binary --data-ascii --data-urlencode -F --form --form-string -T --upload-file --json "
-    "-G --get".split()
-)
+    {
+        "-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--data-urlencode", "-F", "--form",
+        "--form-string", "-T", "--upload-file", "--json", "-G", "--get",
+    }
+)  # fmt: skip
 _VALUES = frozenset(
-    "-H --header -A --user-agent -e --referer -b --cookie -u --user -o --output -x --proxy --url -X --request -m "
-    "--max-time --limit-rate -r --range".split()
-)
+    {
+        "-H", "--header", "-A", "--user-agent", "-e", "--referer", "-b", "--cookie", "-u", "--user", "-o", "--output",
+        "-x", "--proxy", "--url", "-X", "--request", "-m", "--max-time", "--limit-rate", "-r", "--range",
+    }
+)  # fmt: skip
 _DROPPED = frozenset(
-    "accept-encoding range if-range if-none-match if-modified-since if-match content-length content-type connection "
-    "host te transfer-encoding upgrade".split()
-)
+    {
+        "accept-encoding", "range", "if-range", "if-none-match", "if-modified-since", "if-match", "content-length",
+        "content-type", "connection", "host", "te", "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
 """Header fields that the transfer decides by itself."""
 _ESCAPES = {
     "n": "\n",
@@ -225,7 +237,7 @@ def _piece(text: str, at: int) -> tuple[str, int]:
 
 
 def _double(text: str, at: int) -> tuple[str, int]:
-    made = []
+    made: list[str] = []
     while at < len(text):
         char = text[at]
         if char == '"':
@@ -239,7 +251,7 @@ def _double(text: str, at: int) -> tuple[str, int]:
 
 
 def _ansi(text: str, at: int) -> tuple[str, int]:
-    made = []
+    made: list[str] = []
     while at < len(text):
         char = text[at]
         if char == "'":

@@ -1,0 +1,159 @@
+"""Take the pictures of `screenshots/`: SVG as Textual exports it, and PNG from the same cells. Clock and data are frozen.
+
+    python scripts/screenshots.py [NAME…] [--folder DIR]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import html
+import os
+import re
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.update(TZ="UTC", LC_ALL="C.UTF-8", TEXTUAL_ANIMATIONS="none", COLORTERM="truecolor")
+for _name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
+    os.environ.pop(_name, None)
+time.tzset()
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
+
+import scene  # noqa: E402
+from rich.cells import cell_len  # noqa: E402
+
+from tui_downloads.tui.options import ScreenSettings  # noqa: E402
+from tui_downloads.tui.run import build  # noqa: E402
+
+CELL, LINE, FONT = 12.2, 24.4, 20.27
+"""Geometry of Rich's SVG, and the font size at which DejaVu Sans Mono is as wide as a cell."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture: what is pressed before it is taken."""
+
+    name: str
+    keys: tuple[str, ...] = ()
+    size: tuple[int, int] = (120, 40)
+    theme: str = "dark"
+    paste: str = ""
+
+
+LINKS = """https://releases.ubuntu.com/24.04.1/ubuntu-24.04.1-desktop-amd64.iso
+https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.17.tar.xz.sign
+htps://mirror.example.edu/readme.txt
+https://ftp.gnu.org/gnu/emacs/emacs-30.2.tar.xz"""
+TYPED = "ubuntu size>1g"
+
+PICTURES = (
+    Picture("active", ("space", "down", "down", "space", "up")),
+    Picture("details", ("enter",)),
+    Picture("add", paste=LINKS),
+    Picture("history-search", ("3", "/", *("space" if key == " " else key for key in TYPED))),
+    Picture("errors", ("4",)),
+    Picture("remove-with-files", ("v", "down", "down", "D")),
+    Picture("settings", ("f3", "down", "down", "down")),
+    Picture("help", ("?",), size=(120, 40)),
+    Picture("active-80x24", ("down",), size=(80, 24)),
+    Picture("active-40x12", ("down",), size=(40, 12)),
+    Picture("light", ("down",), theme="light"),
+    Picture("comfortable", ("m", "down")),
+)
+
+
+async def take(picture: Picture) -> str:
+    """Play a picture's keys and give its SVG."""
+    settings = ScreenSettings(theme=picture.theme, ascii=False)
+    app = build(scene.engine(), settings=settings, book=scene.Book(), clock=lambda: scene.NOON)
+    app.session.speeds.extend(100e6 + 30e6 * (((n * 37) % 11) / 11 - 0.5) * min(1, n / 20) for n in range(60))
+    async with app.run_test(size=picture.size) as pilot:
+        await pilot.pause()
+        if picture.paste:
+            app.main.action_download_add(picture.paste)
+            await pilot.pause()
+        for key in picture.keys:
+            await pilot.press(key)
+            await pilot.pause()
+        await app.workers.wait_for_complete(
+            [worker for worker in app.workers if worker.group in ("store", "details", "command")]
+        )
+        if app.focused is not None and hasattr(app.focused, "cursor_blink"):
+            app.focused.cursor_blink = False
+        await pilot.pause()
+        return app.export_screenshot(title="tui-downloads")
+
+
+_TEXT = re.compile(r'<text class="([^"]+)" x="([\d.]+)" y="([\d.]+)" textLength="[\d.]+" clip-path="[^"]+">([^<]*)</text>')
+_LOW, _SHADES = "▁▂▃▄▅▆▇█", {"░": 0.25, "▒": 0.5, "▓": 0.75}
+
+
+def _place(match: re.Match[str]) -> str:
+    """Put each word at its own cell, and draw blocks as rectangles, so that no font can shift or split anything."""
+    look, x, y, text = match.group(1), float(match.group(2)), float(match.group(3)), html.unescape(match.group(4))
+    made, word, start, at = [], "", 0, 0
+
+    def flush() -> None:
+        if word.strip():
+            made.append(f'<text class="{look}" x="{x + start * CELL:.1f}" y="{y}">{html.escape(word)}</text>')
+
+    for char in text.replace("\xa0", " "):
+        wide = cell_len(char) != 1
+        drawn = _LOW.find(char)
+        if char == " " or wide or drawn >= 0 or char in _SHADES or char == "▌":
+            flush()
+            word = ""
+            left, top = x + at * CELL, y - 18.5
+            if drawn >= 0:
+                high = LINE * (drawn + 1) / 8
+                box = f'x="{left:.1f}" y="{top + LINE - high:.2f}" width="{CELL}" height="{high:.2f}"'
+                made.append(f'<rect class="{look}" {box} shape-rendering="crispEdges"/>')
+            elif char in _SHADES:
+                box = f'x="{left:.1f}" y="{top:.2f}" width="{CELL}" height="{LINE}" opacity="{_SHADES[char]}"'
+                made.append(f'<rect class="{look}" {box}/>')
+            elif char == "▌":
+                made.append(f'<rect class="{look}" x="{left:.1f}" y="{top:.2f}" width="{CELL / 2}" height="{LINE}"/>')
+            elif char != " ":
+                made.append(f'<text class="{look}" x="{left:.1f}" y="{y}">{html.escape(char)}</text>')
+            at += cell_len(char)
+            start = at
+            continue
+        if not word:
+            start = at
+        word += char
+        at += 1
+    flush()
+    return "".join(made)
+
+
+def for_png(svg: str) -> str:
+    """Rewrite an SVG so that a rasterizer without `textLength` draws the same cells."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    svg = svg.replace("Fira Code, monospace", "DejaVu Sans Mono, Noto Sans Mono, monospace")
+    svg = svg.replace("font-size: 20px", f"font-size: {FONT}px", 1)
+    return _TEXT.sub(_place, svg)
+
+
+def main() -> None:
+    """Take the pictures that were asked for, or all."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("names", nargs="*")
+    parser.add_argument("--folder", type=Path, default=ROOT / "screenshots")
+    chosen = parser.parse_args()
+    chosen.folder.mkdir(exist_ok=True)
+    for picture in PICTURES:
+        if chosen.names and picture.name not in chosen.names:
+            continue
+        svg = asyncio.run(take(picture))
+        (chosen.folder / f"{picture.name}.svg").write_text(svg)
+        target = chosen.folder / f"{picture.name}.png"
+        subprocess.run(["rsvg-convert", "-o", str(target)], input=for_png(svg).encode(), check=True)
+        print(target)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The app: one timer pulls snapshots, one worker follows the news, screens do the rest."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import ClassVar, Literal, cast
+
+from textual import work
+from textual.app import App
+from textual.binding import BindingType
+from textual.command import Provider
+from textual.driver import Driver
+from textual.geometry import Size
+from textual.timer import Timer
+
+from tui_downloads.core.errors import TuiDownloadsError
+from tui_downloads.core.lifecycle import State
+from tui_downloads.core.snapshots import Event
+
+from .announcer import Announcer
+from .columns import STATE_STYLES
+from .details import DetailsScreen
+from .log_view import Entry
+from .main_screen import MainScreen
+from .palette import PaletteProvider
+from .safe_text import visible
+from .session import Session
+from .themes import DARK, LIGHT, SHORT, shades
+
+RECONNECT = 2.0
+Severity = Literal["information", "warning", "error"]
+
+
+class DownloadsApp(App[int]):
+    """The screen of an engine."""
+
+    CSS_PATH = "app.tcss"
+    TITLE = "tui-downloads"
+    COMMANDS: ClassVar[set[type[Provider]]] = {PaletteProvider}  # type: ignore[assignment]
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    ENABLE_COMMAND_PALETTE = True
+    BINDINGS: ClassVar[list[BindingType]] = []
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-medium"), (100, "-roomy"), (120, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-mid"), (30, "-tall")]  # noqa: RUF012
+
+    def __init__(
+        self, session: Session, *, links: Sequence[str] = (), driver_class: type[Driver] | None = None
+    ) -> None:
+        super().__init__(driver_class=driver_class)
+        self.session = session
+        self._links = tuple(links)
+        self._timer: Timer | None = None
+        self._sampled = float("-inf")
+        self.register_theme(DARK)
+        self.register_theme(LIGHT)
+        self._use_theme(session.settings.theme)
+        session.opened_at = session.clock()
+        session.snapshot = session.desk.engine.snapshot()
+        self.main = MainScreen(session)
+        self.announcer = Announcer(self._write, session.settings)
+        if session.settings.keys:
+            self.set_keymap(dict(session.settings.keys))
+
+    def get_css_variables(self) -> dict[str, str]:
+        own = shades(self.current_theme)
+        field = {"tui-field": own["tui-line"], "tui-field-focus": own["tui-cursor"]}
+        return {**super().get_css_variables(), **own, **field}
+
+    def on_mount(self) -> None:
+        self.set_class(not self.session.glyphs.frame, "-ascii")
+        self.set_class(self.session.settings.plain, "-plain")
+        self.push_screen(self.main)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        self.pull()
+        self._start_timer()
+        self.follow_news()
+        if self._links and not self.session.read_only:
+            self.main.action_download_add("\n".join(self._links))
+
+    # Looking at the engine.
+
+    def _start_timer(self) -> None:
+        settings = self.session.settings
+        slow = self.session.far or settings.plain or not self.app_focus
+        tick = max(settings.tick, settings.slow_tick) if slow else settings.tick
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_interval(tick, self.pull)
+
+    def _watch_app_focus(self, focus: bool) -> None:
+        super()._watch_app_focus(focus)
+        if self._timer is not None:
+            self._start_timer()
+
+    def pull(self) -> None:
+        """Take the newest snapshot and show what differs."""
+        session = self.session
+        before = session.snapshot
+        snapshot = session.desk.engine.snapshot()
+        now = session.clock()
+        session.snapshot = snapshot
+        if now >= self._sampled + 1 and (snapshot.totals.speed or any(session.speeds)):
+            self._sampled = now
+            session.speeds.append(snapshot.totals.speed)
+        failed = self.announcer.take(snapshot, now)
+        if failed:
+            more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
+            self.say(f"Failed: {failed[0]}{more}. 4 shows why.", "warning")
+        moving = snapshot.totals.active or snapshot.totals.waiting
+        if snapshot is not before or moving or self.main._seen.revision < 0:
+            self.main.take(snapshot)
+            for screen in self.screen_stack:
+                if isinstance(screen, DetailsScreen):
+                    screen.take()
+        self._repaint_if_behind()
+
+    def _repaint_if_behind(self) -> None:
+        caught_up = getattr(self._driver, "caught_up", None)
+        if caught_up is not None and caught_up():
+            self.screen.refresh(layout=True)
+
+    @work(group="news", exit_on_error=False)
+    async def follow_news(self) -> None:
+        """Fill the log pane; after a break go on from now."""
+        while True:
+            try:
+                async for event in self.session.desk.engine.events():
+                    entry = self._entry(event)
+                    if entry is not None:
+                        self.main.log_view.add(entry)
+            except TuiDownloadsError as error:
+                self.main.log_view.add(Entry(self.session.clock(), "connection", error.message, "warning"))
+            await asyncio.sleep(RECONNECT)
+
+    def _entry(self, event: Event) -> Entry | None:
+        if event.type in ("progress", "file"):
+            return None
+        view = self.session.snapshot.downloads.get(event.id) or self.session.desk.engine.snapshot().downloads.get(
+            event.id
+        )
+        name = view.name or view.url if view is not None else str(event.data.get("name") or event.id[:8])
+        if event.type == "state":
+            try:
+                state = State(event.state)
+            except ValueError:
+                return None
+            glyph = self.session.glyphs.states[state]
+            text = name
+            if state is State.FAILED and view is not None and view.error is not None:
+                text = f"{name}: {view.error.message}"
+            return Entry(event.at, f"{glyph} {state.value}".strip(), text, STATE_STYLES[state])
+        if event.type == "gap":
+            return Entry(event.at, "gap", "Some news were missed; the list is current.", "warning")
+        said = event.data.get("message") or event.data.get("text")
+        return Entry(event.at, event.type, f"{name}: {said}" if said else name, "muted")
+
+    # Speaking.
+
+    def say(self, sentence: str, severity: str = "information") -> None:
+        """Show a sentence for a few seconds."""
+        self.notify(visible(sentence), severity=cast(Severity, severity), timeout=6, markup=False)
+
+    def _write(self, sequence: str) -> None:
+        if self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+
+    # Looks and settings.
+
+    def _use_theme(self, name: str) -> None:
+        chosen = SHORT.get(name, name)
+        self.theme = chosen if chosen in self.available_themes else DARK.name
+
+    def switch_theme(self) -> None:
+        """Change between light and dark."""
+        self.theme = LIGHT.name if self.current_theme.dark else DARK.name
+
+    def settings_changed(self, changed: bool | None) -> None:
+        """Take over what the settings screen wrote."""
+        book = self.session.book
+        if not changed or book is None:
+            return
+        settings = replace(book.screen(), ascii=self.session.settings.ascii, plain=self.session.settings.plain)
+        self.session.settings = self.announcer.settings = settings
+        self._use_theme(settings.theme)
+        self.set_keymap(dict(settings.keys))
+        self._start_timer()
+
+    def on_unmount(self) -> None:
+        self.main.save()
+
+    @property
+    def terminal_size(self) -> Size:
+        return self.size

@@ -1,0 +1,83 @@
+"""What the three lines around a pane say: tabs above, status and keys below."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from tui_downloads.core.snapshots import Snapshot
+
+from . import figures, graphs
+from .actions import ACTIONS, Action, shown_keys
+from .glyphs import Glyphs
+from .line_bar import Part
+from .panes import KEYS, TITLES
+
+SPARK = 16
+
+
+def tab_parts(pane: str, counts: Mapping[str, int], facts: Sequence[tuple[str, str]]) -> list[Part]:
+    """Give the tabs with their counts, and at the right what is special about the view: (text, style)."""
+    parts = [Part(" ")]
+    for number, key in enumerate(KEYS, 1):
+        chosen = key == pane
+        parts.append(Part(f" {number} ", "chosen" if chosen else "key", f"pane_{key}"))
+        count = counts.get(key, 0)
+        style = "chosen" if chosen else "muted"
+        alarm = key == "errors" and count and not chosen
+        parts.append(Part(TITLES[key], style, f"pane_{key}"))
+        if count:
+            parts.append(Part(f" {count}", "error" if alarm else style, f"pane_{key}", rank=2))
+        parts.append(Part(" ", style, f"pane_{key}"))
+        parts.append(Part(" ", rank=1))
+    for text, style in facts:
+        parts.append(Part(f"{text} ", style, rank=3, right=True))
+    return parts
+
+
+def status_parts(snapshot: Snapshot, speeds: Iterable[float], glyphs: Glyphs, *, frozen: bool) -> list[Part]:
+    """Give the status line: speed, counts, limit, free space, engine and endpoint."""
+    totals, limits, info = snapshot.totals, snapshot.limits, snapshot.info
+    dot = f" {glyphs.dot} "
+    rate = figures.speed(totals.speed) or "0 B/s"
+    arrow = "↓ " if glyphs.frame else ""
+    parts = [Part(f" {arrow}{rate:<10} ", "strong" if totals.speed >= 1 else "muted", "limits_edit")]
+    if glyphs.graphs:
+        parts.append(Part(graphs.sparkline(list(speeds), SPARK, glyphs) + "  ", "accent", rank=8))
+    counts = [
+        (totals.active, "active", "text"), (totals.queued, "queued", "muted"), (totals.waiting, "waiting", "warning"),
+        (totals.paused, "paused", "muted"),
+    ]  # fmt: skip
+    shown = [(f"{number} {word}", style) for number, word, style in counts if number or word == "active"]
+    for at, (text, style) in enumerate(shown):
+        parts.append(Part(text + (dot if at < len(shown) - 1 else ""), style, rank=4 if at else 2))
+    if frozen:
+        parts.append(Part("  FROZEN", "warning", "view_freeze"))
+    right: list[tuple[str, str, str, int]] = []
+    if limits.rate:
+        right.append((f"limit {figures.speed(float(limits.rate))}", "warning", "limits_edit", 3))
+    if info.free is not None:
+        low = info.free < 1 << 30
+        right.append((f"free {figures.size(info.free)}", "error" if low else "muted", "", 5))
+    right.append((f"endpoint {info.endpoint}" if info.endpoint else "endpoint off", "muted", "app_endpoint", 7))
+    right.append((f"{info.name}{' read-only' if info.read_only else ''}", "muted", "", 6))
+    for at, (text, style, action, rank) in enumerate(right):
+        gap = dot if at < len(right) - 1 else " "
+        parts.append(Part(text + gap, style, action, rank, right=True))
+    return parts
+
+
+def key_parts(possible: Iterable[Action], keymap: Mapping[str, str]) -> list[Part]:
+    """Give the keys that do something here and now; what is used less gives way first."""
+    parts = [Part(" ")]
+    order = [action for action in ACTIONS if action.short]
+    allowed = {action.id for action in possible}
+    # Help and quit stay longest, so that nobody is ever stuck.
+    always = {"app.help", "app.quit"}
+    for place, action in enumerate(order):
+        if action.id not in allowed:
+            continue
+        key = shown_keys(action, keymap)[0]
+        rank = 0 if action.id in always else 1 + place
+        parts.append(Part(key, "key", action.method, rank))
+        parts.append(Part(f" {action.short}  ", "muted", action.method, rank))
+    return parts

@@ -1,0 +1,192 @@
+"""The pages about one download, as lines of Content made from its view."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from textual.content import Content
+
+from tui_downloads.core.lifecycle import State
+from tui_downloads.core.links import redact
+from tui_downloads.core.snapshots import ConnectionView, DetailView, DownloadView, Proof
+
+from . import figures, graphs
+from .columns import STATE_STYLES, bar
+from .glyphs import Glyphs
+from .safe_text import elide, pad, safe_text, visible, words
+
+LABEL = 13
+COLORS = {
+    "muted": "$tui-muted", "accent": "$accent", "success": "$success", "warning": "$warning", "error": "$error",
+    "": "$foreground",
+}  # fmt: skip
+PROOFS = {
+    Proof.NONE: "length only",
+    Proof.LENGTH_UNVERIFIED: "nothing: the server gave no length",
+    Proof.UNPROVEN: "an overlap of two sessions agreed; no digest confirmed it",
+    Proof.DIGEST: "the server's digest agreed",
+    Proof.CHECKSUM: "your checksum agreed",
+}
+
+
+def heading(view: DownloadView, width: int, glyphs: Glyphs) -> list[Content]:
+    """Give two lines: the name, and where it stands."""
+    style = COLORS[STATE_STYLES[view.state]]
+    state = f"{glyphs.states[view.state]} {view.state.value}".strip()
+    facts = [state, figures.percent(view.fraction), figures.speed(view.speed)]
+    if view.state is State.TRANSFERRING and view.eta is not None:
+        facts.append(f"{figures.duration(view.eta)} left")
+    said = "   ".join(fact for fact in facts if fact)
+    line = [words((said, style))]
+    room = width - len(said) - 3
+    if glyphs.graphs and room >= 10:
+        line.append(_bar(view.fraction, min(60, room), glyphs, style))
+    return [words((elide(visible(view.name or view.url), width), "bold")), Content("   ").join(line)]
+
+
+def _bar(fraction: float | None, width: int, glyphs: Glyphs, style: str) -> Content:
+    drawn = bar(fraction, width, glyphs)
+    cut = drawn.find(glyphs.empty)
+    cut = len(drawn) if cut < 0 else cut
+    return words((drawn[:cut], style), (drawn[cut:], "$tui-faint"))
+
+
+def facts(detail: DetailView, now: float, width: int, glyphs: Glyphs) -> list[Content]:
+    """Give what is known, one fact a line."""
+    view = detail.download
+    lines = list(_trouble(view, now, width))
+    done = figures.size(view.done)
+    size = f"{done} of {figures.size(view.size)}" if view.size is not None else f"{done}, size not known"
+    pairs: list[tuple[str, str]] = [
+        ("Link", redact(view.url)),
+        ("Final link", redact(view.final_url) if view.final_url and view.final_url != view.url else ""),
+        ("Path", view.path),
+        ("Size", size),
+        ("Type", view.content_type),
+        ("Validator", view.validator or "none: a changed file can't be told"),
+        ("Checksum", view.checksum or "none given"),
+        ("Proved by", PROOFS[view.proof] if view.state is State.COMPLETE else ""),
+        ("Attempts", str(view.attempts) if view.attempts else ""),
+        ("Thrown away", figures.size(view.discarded) if view.discarded else ""),
+        ("Limit", figures.speed(float(view.limit)) if view.limit else ""),
+        ("Priority", f"{view.priority:+d}" if view.priority else ""),
+        ("Title", view.title if view.title != view.name else ""),
+        ("Added", figures.moment(view.created_at, now)),
+        ("Started", figures.moment(view.started_at, now)),
+        ("Ended", figures.moment(view.finished_at, now)),
+        ("Id", view.gid),
+    ]
+    pairs += [("Mirror" if not number else "", redact(mirror)) for number, mirror in enumerate(view.mirrors[:8])]
+    lines += [_fact(label, text, width) for label, text in pairs if text]
+    return lines
+
+
+def _fact(label: str, text: str, width: int, style: str = "") -> Content:
+    return words((pad(label, LABEL), "$tui-muted"), (elide(visible(text), max(8, width - LABEL)), style))
+
+
+def _trouble(view: DownloadView, now: float, width: int) -> Iterable[Content]:
+    if view.error is not None:
+        yield _fact("Cause", view.error.message, width, "$error")
+        yield _fact("Code", f"{view.error.code}, fault: {view.error.fault}", width)
+        yield _fact("Next step", view.error.next_step, width)
+        yield Content("")
+    if view.waiting is not None:
+        until = view.waiting.until
+        when = "until it comes" if until is None else f"next try in {figures.duration(max(0.0, until - now))}"
+        yield _fact("Waiting", view.waiting.reason, width, "$warning")
+        yield _fact("", f"{when}, attempt {view.waiting.attempt}", width)
+        yield Content("")
+
+
+def pictures(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[Content]:
+    """Give segment map, connections and speed graph below each other, in at most `height` lines."""
+    graph = min(8, max(3, height // 4))
+    cells = max(3, min(8, height // 4))
+    lines = segments(detail, width, cells, glyphs)
+    used = len(lines) + graph + 3
+    shown = connection_lines(detail.connections, width, glyphs)
+    room = max(0, height - used - 2)
+    if shown and room:
+        lines += [Content(""), title("Connections"), *shown[:room]]
+    lines += [Content(""), *speed(detail, width, graph, glyphs)]
+    return lines
+
+
+def title(text: str, note: str = "") -> Content:
+    """Write a small heading."""
+    return words((text, "bold $accent"), (f"   {note}", "$tui-muted")) if note else words((text, "bold $accent"))
+
+
+def segments(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[Content]:
+    """Give the segment map with its legend; words where nothing may be drawn."""
+    size = detail.download.size
+    count = len(detail.spans)
+    if not size:
+        return [title("Segments"), words(("No map: the size is not known.", "$tui-muted"))]
+    note = f"{count} span{'' if count == 1 else 's'}, {figures.size(max(1, size // (width * height)))} a cell"
+    if not glyphs.graphs:
+        spans = [f"{figures.size(a)} to {figures.size(b)}" for a, b in detail.spans[:20]]
+        return [title("Segments"), *(words(span) for span in spans)]
+    cursors = [connection.position for connection in detail.connections]
+    drawn = graphs.segment_map(detail.spans, cursors, size, width, height, glyphs)
+    looks = {"done": "$accent", "live": "$success bold", "missing": "$tui-faint"}
+    lines = [Content("").join([words((text, looks[style])) for text, style in runs]) for runs in drawn]
+    legend = words(
+        (glyphs.shades[4], "$accent"), (" here  ", "$tui-muted"), (glyphs.shades[3], "$success bold"),
+        (" arriving  ", "$tui-muted"), (glyphs.shades[1], "$tui-faint"), (" missing", "$tui-muted"),
+    )  # fmt: skip
+    return [title("Segments", note), *lines, legend]
+
+
+def connection_lines(connections: tuple[ConnectionView, ...], width: int, glyphs: Glyphs) -> list[Content]:
+    """Give a line for each connection: how far its segment is, how fast, to whom."""
+    lines = []
+    for number, view in enumerate(connections, 1):
+        whole = (view.end - view.start) if view.end is not None else 0
+        part = (view.position - view.start) / whole if whole else None
+        head = f"{number:>2}  {figures.size(view.start):>9} "
+        tail = f" {figures.percent(part):>4} {figures.speed(view.speed):>11}"
+        room = width - len(head) - len(tail)
+        drawn = min(24, room) if glyphs.graphs and room >= 6 else 0
+        address = elide(visible(view.address), max(0, room - drawn - 2)) if room - drawn > 8 else ""
+        pieces: list[Content | tuple[str, str] | str] = [(head, "$tui-muted")]
+        if drawn:
+            pieces.append(_bar(part, drawn, glyphs, "$accent"))
+        pieces += [tail, (f"  {address}", "$tui-muted")]
+        lines.append(words(*pieces))
+    return lines
+
+
+def speed(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[Content]:
+    """Give the speed graph with its peak and mean."""
+    samples = detail.speeds
+    if not samples:
+        return [title("Speed"), words(("Nothing has been measured yet.", "$tui-muted"))]
+    mean = sum(samples) / len(samples)
+    note = f"peak {figures.speed(max(samples)) or '0'}, mean {figures.speed(mean) or '0'}, {len(samples)} s"
+    drawn = graphs.speed_graph(samples, width, height, glyphs)
+    return [title("Speed", note), *(words((line, "$accent")) for line in drawn)]
+
+
+def files(detail: DetailView, width: int, glyphs: Glyphs) -> list[Content]:
+    """Give a line for each file."""
+    lines = [title("Files", f"{len(detail.files)}")]
+    for view in detail.files[:2000]:
+        done = figures.percent(view.done / view.size if view.size else None)
+        state = "left out" if not view.selected else view.state
+        head = f"{figures.size(view.size):>9} {done:>5}  {state:<13}"
+        lines.append(words((head, "$tui-muted"), elide(visible(view.path or view.original), max(8, width - len(head)))))
+        if view.error is not None:
+            lines.append(words((" " * 18 + visible(view.error.message), "$error")))
+    return lines
+
+
+def log(detail: DetailView, width: int) -> list[Content]:
+    """Give the log of the download, the newest first."""
+    if not detail.log:
+        return [words(("Nothing has happened yet.", "$tui-muted"))]
+    return [
+        words((f"{figures.clock(at)}  ", "$tui-muted"), safe_text(sentence, width=max(8, width - 10)))
+        for at, sentence in reversed(detail.log)
+    ]

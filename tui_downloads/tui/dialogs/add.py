@@ -1,0 +1,251 @@
+"""The add dialog: links with a verdict each while typing, and everything that may be said about how to fetch them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Grid, Horizontal, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input, Select, Static, TextArea
+
+from tui_downloads.core.digests import parse_checksum
+from tui_downloads.core.errors import TuiDownloadsError
+from tui_downloads.core.snapshots import DownloadView
+from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
+from tui_downloads.tui import figures
+from tui_downloads.tui.adding import Verdict, judge, known_links, parse_headers, parse_start
+from tui_downloads.tui.fields import FolderSuggester, SafeInput, SafeTextArea, clean_lines
+from tui_downloads.tui.glyphs import Glyphs
+from tui_downloads.tui.safe_text import safe_text, words
+
+from .base import Dialog, field
+
+MOST_SHOWN = 4
+DUPLICATES = (("Ask", "ask"), ("Go on with it", "existing"), ("Show it", "focus"), ("Add it anyway", "allow"))
+CONFLICTS = (
+    ("As the settings say", ""), ("Choose a new name", "rename"), ("Skip", "skip"), ("Overwrite", "overwrite")
+)  # fmt: skip
+STARTS = (("At once", "now"), ("Paused", "paused"), ("At a time", "at"))
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What the dialog was closed with."""
+
+    requests: tuple[AddRequest, ...]
+    twins: tuple[DownloadView, ...] = ()
+    """Downloads that have the same link as one of the requests."""
+    duplicate: str = "ask"
+
+
+class AddDialog(Dialog[Added]):
+    """Ask for links and how to fetch them."""
+
+    heading = "Add downloads"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f10,ctrl+s", "take", "Add", priority=True),
+        Binding("ctrl+d", "focus_options", show=False),
+    ]
+    hint = "F10 add   tab next field   esc leave"
+
+    def __init__(
+        self, text: str, downloads: Mapping[str, DownloadView], folder: str, glyphs: Glyphs, now: float
+    ) -> None:
+        super().__init__()
+        self._text = clean_lines(text.strip()[: 1 << 20])
+        self._known = known_links(downloads.values())
+        self._folder = folder
+        self._glyphs = glyphs
+        self._now = now
+        self._verdicts: list[Verdict] = []
+
+    def body(self) -> Iterable[Widget]:
+        links = SafeTextArea(self._text, id="links", soft_wrap=False, tab_behavior="focus", show_line_numbers=False)
+        links.placeholder = Content("One link a line. A curl command from a browser is understood, too.")
+        suggester = FolderSuggester(lambda: self._folder)
+        headers = SafeTextArea("", id="headers", soft_wrap=False, tab_behavior="focus")
+        headers.placeholder = Content("Name: value, one a line")
+        rows = [
+            *field("Folder", SafeInput(placeholder=self._folder, id="folder", suggester=suggester)),
+            *field("Name", SafeInput(placeholder="the server's", id="name")),
+            *field("Checksum", SafeInput(placeholder="sha256:…", id="checksum")),
+            *field("Start", Horizontal(
+                Select(STARTS, value="now", allow_blank=False, id="start", compact=True),
+                SafeInput(placeholder="22:30 or +2h", id="at"),
+            )),
+            *field("Connections", SafeInput(placeholder="as set", type="integer", id="connections")),
+            *field("Speed limit", SafeInput(placeholder="none", id="limit")),
+            *field("Priority", SafeInput(placeholder="0", type="integer", id="priority")),
+            *field("Same name", Select(CONFLICTS, value="", allow_blank=False, id="conflict", compact=True)),
+            *field("Same link", Select(DUPLICATES, value="ask", allow_blank=False, id="duplicate", compact=True)),
+            *field("User", SafeInput(id="user")),
+            *field("Password", SafeInput(password=True, id="password")),
+            *field("Headers", headers),
+        ]  # fmt: skip
+        yield links
+        yield Static("", id="verdicts")
+        yield VerticalScroll(Grid(*rows, classes="form"), id="options", can_focus=False)
+        yield Static("", id="problem", classes="problem")
+        yield Horizontal(
+            Button("Cancel", id="cancel", compact=True),
+            Button("Add", id="add", variant="primary", compact=True),
+            classes="buttons",
+        )
+
+    def on_mount(self) -> None:
+        links = self.query_one("#links", SafeTextArea)
+        links.focus()
+        links.move_cursor(links.document.end)
+        self._judge()
+
+    @on(TextArea.Changed, "#links")
+    def _judge(self) -> None:
+        text = self.query_one("#links", SafeTextArea).text
+        self._verdicts = judge(text, self._known)
+        self._show_verdicts()
+        good = sum(1 for verdict in self._verdicts if verdict.ok)
+        button = self.query_one("#add", Button)
+        button.disabled = good == 0
+        button.label = Content(f"Add {good}" if good > 1 else "Add")
+        name = self.query_one("#name", SafeInput)
+        name.disabled = good > 1
+        self._take_curl()
+
+    def _take_curl(self) -> None:
+        """Fill the fields from a curl command, as far as the user has not filled them."""
+        curls = [verdict.curl for verdict in self._verdicts if verdict.curl]
+        if len(curls) != 1 or len(self._verdicts) != 1:
+            return
+        curl = curls[0]
+        assert curl is not None
+        headers = self.query_one("#headers", SafeTextArea)
+        if not headers.text:
+            headers.text = clean_lines("\n".join(f"{name}: {value}" for name, value in curl.headers))
+        for id, value in (("user", curl.user), ("password", curl.password), ("name", curl.name), ("limit", curl.limit)):
+            entry = self.query_one(f"#{id}", SafeInput)
+            if not entry.value and value:
+                entry.value = clean_lines(value)
+
+    def _show_verdicts(self) -> None:
+        width = max(20, self.query_one("#verdicts").size.width - 2)
+        lines = [self._line(verdict, width) for verdict in self._chosen()]
+        rest = len(self._verdicts) - len(lines)
+        if rest > 0:
+            bad = sum(1 for verdict in self._verdicts if not verdict.ok)
+            lines.append(words((f"  … {rest} more, {bad} of all can't be added", "$tui-muted")))
+        if not lines:
+            lines = [words(("  Nothing to add yet.", "$tui-muted"))]
+        self.query_one("#verdicts", Static).update(Content("\n").join(lines))
+
+    def _chosen(self) -> list[Verdict]:
+        """Show problems first when not every line fits."""
+        if len(self._verdicts) <= MOST_SHOWN:
+            return self._verdicts
+        return sorted(self._verdicts, key=lambda verdict: verdict.ok)[:MOST_SHOWN]
+
+    def _line(self, verdict: Verdict, width: int) -> Content:
+        good, bad = ("✓ ", "✗ ") if self._glyphs.frame else ("ok ", "no ")
+        room = max(12, width // 2)
+        if verdict.problem:
+            return words((bad, "$error"), safe_text(verdict.shown, width=room), ("  " + verdict.problem, "$error"))
+        if verdict.twin:
+            said = f"  is here already: {verdict.twin.state.value}"
+            return words(("! ", "$warning"), safe_text(verdict.shown, width=room), (said, "$warning"))
+        said = "  curl command understood" if verdict.curl else ""
+        return words((good, "$success"), safe_text(verdict.shown, width=width - 2 - len(said)), (said, "$tui-muted"))
+
+    @on(Button.Pressed, "#cancel")
+    def _cancel(self) -> None:
+        self.dismiss(None)
+
+    @on(Input.Submitted)
+    @on(Button.Pressed, "#add")
+    def _take(self) -> None:
+        self.action_take()
+
+    def action_focus_options(self) -> None:
+        self.query_one("#folder", SafeInput).focus()
+
+    def action_take(self) -> None:
+        good = [verdict for verdict in self._verdicts if verdict.ok]
+        if not good:
+            self._refuse("There is no link that could be added.")
+            return
+        try:
+            pattern = self._pattern()
+        except ValueError as error:
+            self._refuse(str(error))
+            return
+        except TuiDownloadsError as error:
+            self._refuse(f"{error.message} {error.next_step}")
+            return
+        single = len(good) == 1
+        requests = []
+        for verdict in good:
+            proxy = verdict.curl.proxy if verdict.curl else ""
+            options = replace(pattern.options, proxy=proxy) if proxy else pattern.options
+            credentials = pattern.credentials
+            if verdict.curl and not single:
+                # Several commands at once: each keeps its own secrets, the fields are for plain links.
+                curl = verdict.curl
+                credentials = Credentials(headers=curl.headers, user=curl.user, password=curl.password)
+            name = pattern.name if single else (verdict.curl.name or None if verdict.curl else None)
+            requests.append(replace(pattern, url=verdict.text, options=options, credentials=credentials, name=name))
+        twins = tuple(verdict.twin for verdict in good if verdict.twin)
+        self.dismiss(Added(tuple(requests), twins, str(self.query_one("#duplicate", Select).value)))
+
+    def _pattern(self) -> AddRequest:
+        """Read the fields into a request without a link.
+
+        Raises:
+            ValueError, TuiDownloadsError: a field can't be used.
+        """
+        value = {entry.id: entry.value.strip() for entry in self.query(SafeInput)}
+        checksum = value["checksum"]
+        if checksum:
+            parse_checksum(checksum)
+        start = str(self.query_one("#start", Select).value)
+        if start == "at" and not value["at"]:
+            raise ValueError("Write when to start: 22:30 or +2h.")
+        conflict = str(self.query_one("#conflict", Select).value)
+        options = Options(
+            connections=_number(value["connections"], "Connections", 1, 64),
+            checksum=checksum or None,
+            on_conflict=OnConflict(conflict) if conflict else None,
+            limit=figures.parse_rate(value["limit"]),
+        )
+        credentials = Credentials(
+            headers=parse_headers(self.query_one("#headers", SafeTextArea).text),
+            user=value["user"],
+            password=self.query_one("#password", SafeInput).value,
+        )
+        return AddRequest(
+            "",
+            folder=value["folder"] or None,
+            name=value["name"] or None,
+            options=options,
+            credentials=credentials,
+            priority=_number(value["priority"], "Priority", -9, 9) or 0,
+            paused=start == "paused",
+            start_at=parse_start(value["at"], self._now) if start == "at" else None,
+        )
+
+    def _refuse(self, sentence: str) -> None:
+        self.query_one("#problem", Static).update(safe_text(sentence, "$error"))
+
+
+def _number(text: str, label: str, low: int, high: int) -> int | None:
+    if not text:
+        return None
+    try:
+        number = int(text)
+    except ValueError:
+        number = low - 1
+    if not low <= number <= high:
+        raise ValueError(f"{label}: write a number from {low} to {high}.")
+    return number

@@ -1,0 +1,111 @@
+"""Menus: choose one thing, or several."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.widget import Widget
+from textual.widgets import OptionList, SelectionList, Static
+from textual.widgets.option_list import Option
+from textual.widgets.selection_list import Selection
+
+from tui_downloads.tui.safe_text import safe_text, words
+
+from .base import Dialog
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of a menu."""
+
+    key: str
+    label: str
+    note: str = ""
+    current: bool = False
+    shortcut: str = ""
+    """A letter that chooses it at once."""
+
+
+class ChoiceDialog(Dialog[str]):
+    """Choose one of a few lines."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("j", "step(1)", show=False),
+        Binding("k", "step(-1)", show=False),
+        Binding("q", "leave", show=False),
+    ]
+
+    def __init__(self, heading: str, choices: Sequence[Choice], *, lead: str = "") -> None:
+        super().__init__()
+        self.heading = heading
+        self._choices = choices
+        self._lead = lead
+        self.hint = "enter choose   esc leave"
+
+    def body(self) -> Iterable[Widget]:
+        if self._lead:
+            yield Static(safe_text(self._lead), classes="lead")
+        wide = max(len(choice.label) for choice in self._choices)
+        options = []
+        for choice in self._choices:
+            key = f"{choice.shortcut}  " if choice.shortcut else ("• " if choice.current else "  ")
+            options.append(
+                Option(words((key, "$accent bold"), choice.label.ljust(wide), (f"   {choice.note}", "$tui-muted")))
+            )
+        menu = OptionList(*options, compact=True, markup=False)
+        current = next((at for at, choice in enumerate(self._choices) if choice.current), 0)
+        menu.highlighted = current
+        yield menu
+
+    def on_mount(self) -> None:
+        self.query_one(OptionList).focus()
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(self._choices[event.option_index].key)
+
+    def action_step(self, by: int) -> None:
+        menu = self.query_one(OptionList)
+        if by > 0:
+            menu.action_cursor_down()
+        else:
+            menu.action_cursor_up()
+
+    def key_escape(self) -> None:
+        self.action_leave()
+
+    def on_key(self, event: object) -> None:
+        pressed = getattr(event, "character", None)
+        for choice in self._choices:
+            if choice.shortcut and choice.shortcut == pressed:
+                self.dismiss(choice.key)
+                return
+
+
+class SeveralDialog(Dialog[tuple[str, ...]]):
+    """Choose any number of lines, in the order they are listed."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Take", priority=True), Binding("d", "defaults")]
+
+    def __init__(self, heading: str, choices: Sequence[Choice]) -> None:
+        super().__init__()
+        self.heading = heading
+        self._choices = choices
+        self.hint = "space switch   enter take   d defaults   esc leave"
+
+    def body(self) -> Iterable[Widget]:
+        yield SelectionList[str](
+            *(Selection(safe_text(choice.label), choice.key, choice.current) for choice in self._choices), compact=True
+        )
+
+    def on_mount(self) -> None:
+        self.query_one(SelectionList).focus()
+
+    def action_take(self) -> None:
+        chosen = set(self.query_one(SelectionList).selected)
+        self.dismiss(tuple(choice.key for choice in self._choices if choice.key in chosen))
+
+    def action_defaults(self) -> None:
+        self.dismiss(())

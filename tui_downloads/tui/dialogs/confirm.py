@@ -1,0 +1,90 @@
+"""A question before something is lost; No has the focus."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Static
+
+from tui_downloads.core.snapshots import DownloadView
+from tui_downloads.tui import figures
+from tui_downloads.tui.safe_text import safe_text, words
+
+from .base import Dialog
+
+MOST_LISTED = 200
+
+
+class ConfirmDialog(Dialog[bool]):
+    """Ask yes or no."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("y", "answer(True)", "Yes"),
+        Binding("n", "answer(False)", "No"),
+        Binding("left,right,h,l", "switch", "Switch", show=False),
+    ]
+    hint = "y yes   n or esc no"
+
+    def __init__(self, heading: str, lead: Content, lines: Sequence[Content], *, yes: str = "Yes") -> None:
+        super().__init__()
+        self.heading = heading
+        self._lead = lead
+        self._lines = lines
+        self._yes = yes
+
+    def body(self) -> Iterable[Widget]:
+        yield Static(self._lead, classes="lead")
+        if self._lines:
+            # One Static for all lines: a thousand paths are one widget.
+            yield VerticalScroll(Static(Content("\n").join(self._lines)), classes="lines", can_focus=False)
+        yield Horizontal(
+            Button("No", id="no", compact=True),
+            Button(Content(self._yes), id="yes", variant="error", compact=True),
+            classes="buttons",
+        )
+
+    def compose(self) -> ComposeResult:
+        yield from super().compose()
+
+    def on_mount(self) -> None:
+        self.query_one(".box", Vertical).add_class("danger")
+        self.query_one("#no", Button).focus()
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss(event.button.id == "yes")
+
+    def action_answer(self, yes: bool) -> None:
+        self.dismiss(yes)
+
+    def action_switch(self) -> None:
+        self.focus_next("Button")
+
+    def action_leave(self) -> None:
+        self.dismiss(False)
+
+
+def removal(views: Sequence[DownloadView]) -> ConfirmDialog:
+    """Ask before files are deleted: every path, and how much it is in all."""
+    finished = sum(1 for view in views if view.fraction == 1.0)
+    total = sum(view.size if view.fraction == 1.0 and view.size else view.done for view in views)
+    many = len(views)
+    lead = words(
+        ("Delete ", ""),
+        (f"{many} files" if many != 1 else "1 file", "bold"),
+        f" from the disk, {figures.size(total)} in all",
+        f", {finished} of them finished?" if finished and many > 1 else "?",
+        ("\nThis can't be undone.", "$tui-muted"),
+    )
+    lines = []
+    for view in views[:MOST_LISTED]:
+        held = view.size if view.fraction == 1.0 and view.size else view.done
+        lines.append(words((f"{figures.size(held):>9}  ", "$tui-muted"), safe_text(view.path)))
+    if many > MOST_LISTED:
+        lines.append(words((f"… and {many - MOST_LISTED} more", "$tui-muted")))
+    return ConfirmDialog("Remove with files", lead, lines, yes="Delete")

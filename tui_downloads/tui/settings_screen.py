@@ -1,0 +1,167 @@
+"""The settings: each with its explanation, written to the same file, comments kept."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from tui_downloads.core.errors import TuiDownloadsError
+
+from .dialogs.choice import Choice, ChoiceDialog
+from .fields import SafeInput
+from .line_bar import LineBar, Part
+from .options import SettingEntry, SettingsBook
+from .safe_text import elide, pad, safe_text, typed, visible, words
+
+
+class SettingsScreen(Screen[bool]):
+    """A list of settings, the explanation of the one at the cursor, and a line to change it. Gives whether any was."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,f3", "leave", "Back"),
+        Binding("j", "step(1)", show=False),
+        Binding("k", "step(-1)", show=False),
+        Binding("r", "restore", "Default"),
+    ]
+
+    def __init__(self, book: SettingsBook) -> None:
+        super().__init__()
+        self._book = book
+        self._entries: list[SettingEntry] = []
+        self._places: list[SettingEntry | None] = []
+        self._changed = False
+
+    def compose(self) -> ComposeResult:
+        yield LineBar(id="tabs")
+        yield OptionList(id="settings", compact=True, markup=False)
+        with Vertical(id="explained"):
+            yield VerticalScroll(Static("", id="explanation"), can_focus=False)
+            yield SafeInput(id="value")
+            yield Static("", id="problem", classes="problem")
+        yield LineBar(id="keys")
+
+    def on_mount(self) -> None:
+        self.query_one("#value").display = False
+        self._fill(1)
+        self.query_one(OptionList).focus()
+        self._bars()
+
+    def on_resize(self) -> None:
+        if self._entries:
+            self._fill(self.query_one(OptionList).highlighted or 1)
+        self._bars()
+
+    def _bars(self) -> None:
+        title = [Part("  Settings  ", "strong"), Part(f"{self._book.path} ", "muted", right=True, rank=1)]
+        self.query_one("#tabs", LineBar).show(title)
+        keys = [("enter", "change"), ("r", "default"), ("esc", "back")]
+        parts = [Part(" ")]
+        for key, label in keys:
+            parts += [Part(key, "key"), Part(f" {label}  ", "muted")]
+        self.query_one("#keys", LineBar).show(parts)
+
+    def _fill(self, place: int) -> None:
+        menu = self.query_one(OptionList)
+        self._entries = list(self._book.entries())
+        width = max(24, self.size.width - 4)
+        name_width = min(max([20, *(len(entry.key.rpartition(".")[2]) for entry in self._entries)]) + 2, width // 2)
+        options: list[Option] = []
+        self._places = []
+        group = ""
+        for entry in self._entries:
+            if entry.group != group:
+                group = entry.group
+                options.append(Option(words((f" {group}", "bold $accent")), disabled=True))
+                self._places.append(None)
+            name = pad(elide("  " + entry.key.rpartition(".")[2].replace("_", " "), name_width), name_width)
+            touched = entry.value != entry.default
+            value = elide(visible(entry.value) or "–", width - name_width - 2)
+            options.append(Option(words(name, (value, "bold" if touched else "$tui-muted"))))
+            self._places.append(entry)
+        menu.clear_options()
+        menu.add_options(options)
+        menu.highlighted = min(place, len(options) - 1) if options else None
+
+    @property
+    def entry(self) -> SettingEntry | None:
+        """The setting at the cursor."""
+        place = self.query_one(OptionList).highlighted
+        return self._places[place] if place is not None and place < len(self._places) else None
+
+    @on(OptionList.OptionHighlighted)
+    def _explain(self) -> None:
+        entry = self.entry
+        if entry is None:
+            return
+        lines = [words((entry.key, "bold"), ("" if entry.live else "   from the next start on", "$warning"))]
+        lines.append(words(entry.explanation))
+        lines.append(words(("default: ", "$tui-muted"), (visible(entry.default) or "–", "$tui-muted")))
+        if entry.choices:
+            lines.append(words(("one of: " + ", ".join(entry.choices), "$tui-muted")))
+        self.query_one("#explanation", Static).update(Content("\n").join(lines))
+        self.query_one("#problem", Static).update("")
+
+    @on(OptionList.OptionSelected)
+    def _edit(self) -> None:
+        entry = self.entry
+        if entry is None:
+            return
+        if entry.toggle:
+            self._write(entry, "false" if entry.value == "true" else "true")
+        elif entry.choices:
+            choices = [Choice(choice, choice or "–", current=choice == entry.value) for choice in entry.choices]
+            self.app.push_screen(ChoiceDialog(entry.key, choices), self._chosen)
+        else:
+            box = self.query_one("#value", SafeInput)
+            box.value = typed(entry.value)
+            box.placeholder = visible(entry.default)
+            box.display = True
+            box.focus()
+
+    def _chosen(self, value: str | None) -> None:
+        if value is not None and self.entry is not None:
+            self._write(self.entry, value)
+
+    @on(Input.Submitted, "#value")
+    def _typed(self, event: Input.Submitted) -> None:
+        if self.entry is not None and self._write(self.entry, event.value):
+            self._close_box()
+
+    def _write(self, entry: SettingEntry, value: str) -> bool:
+        try:
+            self._book.write(entry.key, value)
+        except TuiDownloadsError as error:
+            self.query_one("#problem", Static).update(safe_text(f"{error.message} {error.next_step}", "$error"))
+            return False
+        self._changed = True
+        self._fill(self.query_one(OptionList).highlighted or 1)
+        return True
+
+    def _close_box(self) -> None:
+        self.query_one("#value").display = False
+        self.query_one(OptionList).focus()
+
+    def action_restore(self) -> None:
+        if self.entry is not None:
+            self._write(self.entry, self.entry.default)
+
+    def action_step(self, by: int) -> None:
+        menu = self.query_one(OptionList)
+        if by > 0:
+            menu.action_cursor_down()
+        else:
+            menu.action_cursor_up()
+
+    def action_leave(self) -> None:
+        if self.query_one("#value").display:
+            self._close_box()
+            return
+        self.dismiss(self._changed)

@@ -1,0 +1,163 @@
+"""Keys that change what is seen and nothing else: moving, marking, filter, order, columns, panes."""
+
+from __future__ import annotations
+
+from textual.widgets import Input
+
+from tui_downloads.core.lifecycle import State
+
+from .columns import COLUMNS
+from .dialogs.choice import Choice, ChoiceDialog, SeveralDialog
+from .fields import SafeInput
+from .pane_screen import PaneScreen
+from .panes import KINDS, SORT_NAMES
+from .rows import LiveRows
+
+
+class ViewActions(PaneScreen):
+    """The actions of the groups Move, Marks, Panes and View."""
+
+    def action_move_down(self) -> None:
+        (self.table or self.log_view).move_by(1)
+
+    def action_move_up(self) -> None:
+        (self.table or self.log_view).move_by(-1)
+
+    def action_move_top(self) -> None:
+        (self.table or self.log_view).move_to(0)
+
+    def action_move_bottom(self) -> None:
+        table = self.table
+        if table is None:
+            self.log_view.move_to(self.log_view.max_scroll_y)
+        else:
+            table.move_to(len(table.rows) - 1)
+
+    def action_move_page_down(self) -> None:
+        target = self.table or self.log_view
+        target.move_by(target.page)
+
+    def action_move_page_up(self) -> None:
+        target = self.table or self.log_view
+        target.move_by(-target.page)
+
+    def action_mark_toggle(self) -> None:
+        if self.table is not None:
+            self.table.mark()
+            self.table.move_by(1)
+
+    def action_mark_range(self) -> None:
+        if self.table is not None:
+            self.table.range_marks()
+
+    def action_mark_all(self) -> None:
+        if self.table is not None:
+            self.table.mark_all()
+
+    def action_mark_invert(self) -> None:
+        if self.table is not None:
+            self.table.invert_marks()
+
+    def action_mark_clear(self) -> None:
+        """Clear marks first, then the filter."""
+        box = self.query_one("#filter", SafeInput)
+        if self.table is not None and not box.has_focus and self.table.clear_marks():
+            return
+        if box.display or self.filter.text:
+            with self.prevent(Input.Changed):
+                box.value = ""
+            box.display = False
+            self.set_filter("")
+            self.show_pane(self.pane)
+
+    def action_pane_active(self) -> None:
+        self.show_pane("active")
+
+    def action_pane_queue(self) -> None:
+        self.show_pane("queue")
+
+    def action_pane_history(self) -> None:
+        self.show_pane("history")
+
+    def action_pane_errors(self) -> None:
+        self.show_pane("errors")
+
+    def action_pane_log(self) -> None:
+        self.show_pane("log")
+
+    def action_pane_next(self) -> None:
+        self.step_pane(1)
+
+    def action_pane_previous(self) -> None:
+        self.step_pane(-1)
+
+    def action_view_filter(self) -> None:
+        box = self.query_one("#filter", SafeInput)
+        box.display = True
+        box.focus()
+
+    def action_view_filter_state(self) -> None:
+        choices = [Choice("", "every state", current=not self.filter.text)]
+        for state in State:
+            choices.append(Choice(state.value, f"{self.session.glyphs.states[state]} {state.value}".strip()))
+
+        def chosen(state: str | None) -> None:
+            if state is None:
+                return
+            text = f"state:{state}" if state else ""
+            with self.prevent(Input.Changed):
+                self.query_one("#filter", SafeInput).value = text
+            self.set_filter(text)
+
+        self.app.push_screen(ChoiceDialog("Filter by state", choices), chosen)
+
+    def action_view_sort(self) -> None:
+        if self.pane not in KINDS:
+            return
+        current, _ = self.order()
+        choices = [Choice(key, SORT_NAMES[key], current=key == current) for key in KINDS[self.pane].sorts]
+
+        def chosen(key: str | None) -> None:
+            if key is not None:
+                # Sizes and times are mostly wanted with the largest on top.
+                self.set_sort(key, reverse=key in ("size", "speed", "created", "finished", "priority"))
+
+        self.app.push_screen(ChoiceDialog("Sort by", choices), chosen)
+
+    def action_view_reverse(self) -> None:
+        sort, turned = self.order()
+        self.set_sort(sort, reverse=not turned)
+
+    def action_view_columns(self) -> None:
+        table = self.table
+        if table is None:
+            return
+        choices = [Choice(key, column.title, current=key in table.keys) for key, column in COLUMNS.items()]
+
+        def chosen(keys: tuple[str, ...] | None) -> None:
+            if keys is not None:
+                table.show_columns(keys or KINDS[self.pane].columns)
+
+        self.app.push_screen(SeveralDialog("Columns", choices), chosen)
+
+    def action_view_density(self) -> None:
+        for table in self.tables.values():
+            table.comfortable = not table.comfortable
+            table.relayout()
+            table.move_by(0)
+
+    def action_view_freeze(self) -> None:
+        self.frozen = not self.frozen
+        if not self.frozen:
+            self.take(self.session.snapshot)
+        self.show_bars()
+
+    def clear_active(self) -> int:
+        """Hide what has ended from Active and say how many there were; the history keeps them."""
+        rows = self.rows["active"]
+        assert isinstance(rows, LiveRows)
+        views = [view for at in range(len(rows)) if (view := rows.view(at)) is not None]
+        ended = {view.id for view in views if view.finished_at is not None}
+        self.cleared |= ended
+        self.reload_live()
+        return len(ended)
