@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import socket
+from dataclasses import replace
 
 import pycurl
 
@@ -50,6 +51,8 @@ class CurlTransport(Transport):
         self._closed = False
 
     async def fetch(self, request: Request, sink: Sink) -> Answer:
+        if "@" in request.url:
+            request = _with_userinfo(request)
         url, current = request.url, request
         hops: tuple[str, ...] = ()
         route = self._routes.get(request.reach) or self._open_route(request.reach)
@@ -125,11 +128,6 @@ class CurlTransport(Transport):
                 next_step="Ask the operator to set proxy_filters = true if the proxy refuses private addresses.",
             )
         use_proxy(exchange, proxy, link.scheme)
-        if (link.user or link.password) and not (reach.user or reach.password):
-            exchange.curl.setopt(pycurl.USERNAME, link.user)
-            exchange.curl.setopt(pycurl.PASSWORD, link.password)
-            exchange.has_login = True
-            exchange.set["method"] = "GET"  # the handle knows a secret that is not its route's: not used again
 
     def _hop(self, exchange: Exchange, request: Request, url: str, hops: tuple[str, ...]) -> Hop:
         assert exchange.head is not None
@@ -202,6 +200,7 @@ class CurlTransport(Transport):
                 exchange.proxied,
                 int(curl.getinfo(pycurl.HTTP_CONNECTCODE)),
                 exchange.asked,
+                exchange.tls_proxy,
                 exchange.head is not None,
                 link.scheme in ("https", "ftps"),
                 route.reach.connect_timeout,
@@ -247,6 +246,18 @@ class CurlTransport(Transport):
                 del self._routes[reach]
         used = {reach.cookies for reach in self._routes}
         self._jars = {text: jar for text, jar in self._jars.items() if text in used}
+        drivers = {(reach.policy, reach.proxy_filters) for reach in self._routes}
+        for key in [key for key in self._drivers if key not in drivers]:
+            self._drivers.pop(key).close()
+
+
+def _with_userinfo(request: Request) -> Request:
+    """Move a link's user and password to where those of a download are, so that they obey the same rules."""
+    link = parse_link(request.url)
+    reach = request.reach
+    if (link.user or link.password) and not (reach.user or reach.password):
+        reach = replace(reach, user=link.user, password=link.password)
+    return replace(request, url=link.url_without_userinfo, reach=reach)
 
 
 def _follow(request: Request, hop: Hop) -> Request:

@@ -124,8 +124,11 @@ TABLE: dict[int, tuple[Code, str]] = {
 }
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
-_PROXY_CODES = {7, 28, 35, 56, 60}
+_PROXY_CODES = {7, 28, 52, 55, 56}
 """Codes that are the proxy's fault while the way through it is not open yet."""
+_TLS_CODES = {35, 60}
+_NO_LOGIN = ("rejected by the SOCKS", "authentication method", "user-ID", "identd")
+"""What libcurl says where a SOCKS proxy wants another login."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +143,8 @@ class Trouble:
     """What the proxy said to CONNECT."""
     reached: bool = False
     """A connection to the server was there (with a proxy: through it)."""
+    tls_proxy: bool = False
+    """The way to the proxy itself is encrypted."""
     headers: bool = False
     """The answer's header had come."""
     tls: bool = False
@@ -150,7 +155,7 @@ class Trouble:
 def translate(trouble: Trouble) -> DownloadError:
     """Give the error for a trouble, in one line without secrets."""
     code, sentence = TABLE.get(trouble.code, (Code.NETWORK_ERROR, "The transfer failed"))
-    if trouble.proxied and not trouble.reached and trouble.code in _PROXY_CODES:
+    if _is_proxys(trouble):
         return _proxy_error(trouble)
     if trouble.code == 56 and trouble.headers and _is_eof(trouble):
         return _error(Code.TRUNCATED, "The server cut the secure connection before the file's end", "")
@@ -168,15 +173,25 @@ def translate(trouble: Trouble) -> DownloadError:
     return _error(code, sentence, detail)
 
 
+def _is_proxys(trouble: Trouble) -> bool:
+    """Say whether a trouble lies between us and the proxy, or in the proxy."""
+    if trouble.code in (5, 97):
+        return True
+    if not trouble.proxied or trouble.reached or trouble.connect_status == 200:
+        return False
+    return trouble.code in _PROXY_CODES or (trouble.tls_proxy and trouble.code in _TLS_CODES)
+
+
 def _proxy_error(trouble: Trouble) -> DownloadError:
-    if trouble.connect_status == 407:
+    if trouble.connect_status == 407 or any(words in trouble.message for words in _NO_LOGIN):
         return _error(Code.PROXY_AUTH_REQUIRED, "The proxy wants a login", "", status=407)
     if trouble.connect_status >= 300:
         sentence = f"The proxy refused to connect (status {trouble.connect_status})"
         return _error(Code.PROXY_ERROR, sentence, "", status=trouble.connect_status)
     if trouble.code == 28:
         return _error(Code.PROXY_ERROR, f"No connection through the proxy within {trouble.timeout:g} seconds", "")
-    return _error(Code.PROXY_ERROR, "The proxy could not be reached or failed", trouble.message)
+    sentence = TABLE[5][1] if trouble.code == 5 else "The proxy could not be reached or failed"
+    return _error(Code.PROXY_ERROR, sentence, trouble.message)
 
 
 def _is_eof(trouble: Trouble) -> bool:

@@ -90,6 +90,7 @@ class Exchange:
         "seen_at",
         "set",
         "sink",
+        "tls_proxy",
         "tunnel",
         "url",
         "write",
@@ -105,6 +106,7 @@ class Exchange:
         self.set: dict[str, object] = {}
         self.cookies_came = False
         self.proxied = False
+        self.tls_proxy = False
         self.tunnel = False
         self.has_login = False
         self.check: Check | None = None
@@ -243,6 +245,9 @@ class Exchange:
             self.received += len(chunk)
             return ABORT if self.received > _SKIP_LIMIT else None
         if self.phase == FILE:
+            if self.set.get("method") == "HEAD":
+                self.lines.append(chunk)  # over FTP, libcurl tells a head as if it were a body
+                return None
             # The file's size can only be asked for outside of libcurl's callbacks.
             self.paused = True
             self.loop.call_soon(self._start_file, self.generation)

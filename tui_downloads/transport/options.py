@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pycurl
 
@@ -22,6 +23,7 @@ _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 PLAIN_FIELDS = (b"Accept-Encoding: identity",)
 """Asked of every server that the caller has no other wish for: a coded body can't be cut into segments."""
 LOGIN = pycurl.HTTPAUTH_BASIC | pycurl.HTTPAUTH_DIGEST
+_SSH_KEYS = ("id_ed25519", "id_ecdsa", "id_rsa")
 _PROXY_TYPES = {
     "http": pycurl.PROXYTYPE_HTTP,
     "https": 2,  # CURLPROXY_HTTPS, which pycurl has no name for
@@ -48,7 +50,6 @@ def prepare(exchange: Exchange, reach: Reach, bundle: str) -> None:
     setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(reach.connect_timeout * 1000)))
     setopt(pycurl.FTP_RESPONSE_TIMEOUT, max(1, int(reach.stall_timeout)))
     setopt(pycurl.FTP_FILEMETHOD, pycurl.FTPMETHOD_SINGLECWD)
-    setopt(pycurl.OPT_FILETIME, 1)
     setopt(pycurl.SSL_VERIFYPEER, 1)
     setopt(pycurl.SSL_VERIFYHOST, 2)
     setopt(pycurl.PROXY_SSL_VERIFYPEER, 1)
@@ -74,6 +75,7 @@ def _prepare_identity(curl: pycurl.Curl, reach: Reach) -> None:
         setopt(pycurl.USERNAME, _text(reach.user, "user"))
         setopt(pycurl.PASSWORD, _text(reach.password, "password"))
     setopt(pycurl.NETRC, pycurl.NETRC_OPTIONAL if reach.netrc else pycurl.NETRC_IGNORED)
+    _prepare_ssh(curl, reach)
     if reach.cert:
         setopt(pycurl.SSLCERT, reach.cert)
     if reach.key:
@@ -84,9 +86,24 @@ def _prepare_identity(curl: pycurl.Curl, reach: Reach) -> None:
         setopt(pycurl.INTERFACE, reach.interface)
 
 
+def _prepare_ssh(curl: pycurl.Curl, reach: Reach) -> None:
+    """Log in by the given key, by the password, or by a key where ssh keeps them."""
+    if reach.key:
+        curl.setopt(pycurl.SSH_PRIVATE_KEYFILE, reach.key)
+        if reach.password:
+            curl.setopt(pycurl.KEYPASSWD, reach.password)
+    elif not reach.password:
+        for name in _SSH_KEYS:
+            path = Path("~/.ssh").expanduser() / name
+            if path.exists():
+                curl.setopt(pycurl.SSH_PRIVATE_KEYFILE, str(path))
+                break
+
+
 def use_proxy(exchange: Exchange, proxy: Proxy | None, scheme: str) -> None:
     """Set the proxy of the next request."""
     exchange.proxied = proxy is not None
+    exchange.tls_proxy = proxy is not None and proxy.kind == "https"
     key = None if proxy is None else (proxy, scheme)
     if exchange.set.get("proxy") == key:
         return

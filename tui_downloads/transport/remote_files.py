@@ -54,7 +54,8 @@ class Cut:
             exchange.head,
             self.took if counted else exchange.received,
             ended,
-            exchange.curl.getinfo(pycurl.NUM_CONNECTS) == 0,
+            # FTP opens a connection for each body beside the one that is kept.
+            exchange.curl.getinfo(pycurl.NUM_CONNECTS) <= (self.scheme != "sftp"),
             exchange.curl.getinfo(pycurl.STARTTRANSFER_TIME_T) / 1e6,
         )
 
@@ -69,6 +70,7 @@ def start_file(exchange: Exchange, request: Request) -> None:
     scheme = exchange.url.partition(":")[0]
     cut = Cut(request, scheme)
     exchange.cut = cut
+    exchange.curl.setopt(pycurl.OPT_FILETIME, 1)
     exchange.open_file = lambda which: _open(which, cut)
     if scheme == "sftp" and request.end is not None:
         # Over SFTP only an open-ended range tells the whole size, so the end is ours to cut.
@@ -83,30 +85,29 @@ def _open(exchange: Exchange, cut: Cut) -> Head:
     request = cut.request
     bounded = request.end is not None and cut.scheme != "sftp"
     size = size_from_replies(exchange.lines)
-    if size is None and length >= 0 and not bounded:
+    if exchange.future.done() and request.method != "HEAD":
+        length = 0  # the transfer has ended well without a byte
+    if size is None and length >= 0 and not (bounded and length):
         size = (request.start or 0) + length
     cut.size = size
-    head = file_head(request, size, length, stamp, exchange)
+    head = file_head(request, size, stamp, exchange)
     if head.status == 206:
         cut.bind(exchange)
     return head
 
 
-def file_head(request: Request, size: int | None, length: int, stamp: int, exchange: Exchange) -> Head:
+def file_head(request: Request, size: int | None, stamp: int, exchange: Exchange) -> Head:
     """Build the head of a file server's answer."""
     pairs: list[tuple[str, str]] = []
-    status = 200
-    if request.start is not None:
+    status, start, end = 200, request.start, request.end
+    if start is not None and size is not None and start >= size > 0:
+        status = 416
+        pairs.append(("Content-Range", f"bytes */{size}"))
+    elif start is not None and size != 0 and (size is not None or end is not None):
         status = 206
-        last = request.end - 1 if request.end is not None else None
-        if size is not None:
-            last = size - 1 if last is None else min(last, size - 1)
-        if last is None or (size is not None and request.start >= size):
-            status = 416 if size is not None and (request.start or not size) else 200
-            pairs.append(("Content-Range", f"bytes */{size if size is not None else '*'}"))
-        else:
-            pairs.append(("Content-Range", f"bytes {request.start}-{last}/{size if size is not None else '*'}"))
-            pairs.append(("Content-Length", str(last - request.start + 1)))
+        end = min(side for side in (size, end) if side is not None)
+        pairs.append(("Content-Range", f"bytes {start}-{end - 1}/{'*' if size is None else size}"))
+        pairs.append(("Content-Length", str(end - start)))
     elif size is not None:
         pairs.append(("Content-Length", str(size)))
     if stamp >= 0:
@@ -128,7 +129,10 @@ def file_head(request: Request, size: int | None, length: int, stamp: int, excha
 def size_from_replies(lines: list[bytes]) -> int | None:
     """Find the file's size among an FTP server's replies; MDTM is answered with 213 too, by a date of 14 digits."""
     found = None
-    for line in lines:
+    for line in b"".join(lines).splitlines():
+        told = re.fullmatch(rb"Content-Length: ([0-9]{1,19})", line)
+        if told is not None:  # libcurl's own words where only the head is wanted
+            return int(told[1])
         match = re.fullmatch(rb"213[ \t]+([0-9]{1,19})(\.[0-9]+)?\s*", line)
         if match is not None and match[2] is None and not re.fullmatch(rb"(?:19|20)[0-9]{12}", match[1]):
             found = int(match[1])
@@ -144,6 +148,8 @@ def past_the_end(exchange: Exchange, request: Request, code: int) -> bool:
     if size is None:
         match = re.search(r"file size \((\d+)\)", exchange.message)
         size = int(match[1]) if match else None
+    if size is None and "larger than end" in exchange.message:
+        size = request.start  # libcurl's words, over SFTP, for a start exactly at the end
     if size is None or request.start < size:
         return False
     scheme = cut.scheme
