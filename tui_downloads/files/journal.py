@@ -52,7 +52,7 @@ class Journal:
     """An open journal, locked against everybody else; only the holder of the part has one."""
 
     # Mutable state: where the next record goes and the check it continues; both move only after a flush.
-    __slots__ = ("_at", "_check", "_fd", "broken", "end", "name")
+    __slots__ = ("_at", "_check", "_fd", "_whole", "broken", "end", "name")
 
     def __init__(self, at: Folder, name: str, fd: int, end: int, check: bytes) -> None:
         self._at = at
@@ -60,6 +60,7 @@ class Journal:
         self._fd = fd
         self.end = end
         self._check = check
+        self._whole = end
         self.broken = False
         """A flush has failed; what is on the disk is not known."""
 
@@ -108,6 +109,11 @@ class Journal:
             raise
         return cls(at, name, fd, state.end, state.check), state
 
+    @property
+    def long(self) -> bool:
+        """Whether it is worth writing anew: over the limit, and twice what it was when it was written whole."""
+        return self.end >= max(COMPACT_AT, 2 * self._whole)
+
     def add_spans(self, spans: Iterable[tuple[int, int]]) -> None:
         """Record spans whose bytes are on the disk."""
         self._append(SPANS, encode_spans(spans))
@@ -129,6 +135,7 @@ class Journal:
         fd, end, check = _write_new(self._at, self.name, origin, spans, mark, replace=True)
         os.close(self._fd)
         self._fd, self.end, self._check = fd, end, check
+        self._whole = end
         self.broken = False
 
     def remove(self) -> bool:

@@ -20,7 +20,7 @@ from . import claim, flush, positioned, space
 from .base import Origin, Owner, PartTaken
 from .faults import plain, told, translate
 from .folder import Folder, component
-from .journal import COMPACT_AT, Journal
+from .journal import Journal
 from .move import copy
 from .peek import JOURNAL, PART, peek
 from .records import JournalState, Mark
@@ -105,7 +105,7 @@ class PartFile:
     def _trusted(cls, at: Folder, name: str, fd: int, journal: Journal, state: JournalState) -> PartFile:
         """Hold the journal against the part, and write down what it may no longer say."""
         status = os.fstat(fd)
-        origin, spans = state.origin, state.spans
+        origin, spans = state.origin, state.spans.copy()
         assert origin is not None
         mark = state.mark or Mark(0)
         if mark.inode != status.st_ino:
@@ -117,7 +117,7 @@ class PartFile:
         if status.st_nlink > 1 and not (origin.size is not None and spans.covers(0, origin.size)):
             raise _lost(at, name + PART, "has a second name, so writing would change that file")
         origin = replace(origin, name=name)
-        if spans != state.spans or mark != state.mark or status.st_size < _end(state.spans):
+        if spans != state.spans or mark != state.mark:
             journal.replace(origin, spans, mark)
         return cls(at, name, fd, journal, origin, spans, mark)
 
@@ -256,7 +256,7 @@ class PartFile:
             mark = replace(self._mark, start=start, length=length, digest=_sample(self._fd, start, length))
             self._journal.add_mark(mark)
             self._mark = mark
-        if self._journal.end >= COMPACT_AT:
+        if self._journal.long:
             self._journal.replace(self.origin, durable, self._mark)
         else:
             self._journal.add_spans(fresh)
@@ -412,10 +412,6 @@ def _take(at: Folder, name: str) -> int:
 
 def _sample(fd: int, start: int, length: int) -> str:
     return blake2b(positioned.read(fd, start, length), digest_size=16).hexdigest()
-
-
-def _end(spans: SpanSet) -> int:
-    return max((end for _, end in spans), default=0)
 
 
 def _path(at: Folder, name: str) -> str:
