@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from tui_downloads.core.errors import Code, Conflict, Forbidden, NotFound, RequestError, TuiDownloadsError
-from tui_downloads.core.lifecycle import ENDED, State
+from tui_downloads.core.lifecycle import ENDED, RUNNING, State
 from tui_downloads.core.snapshots import (
     DetailView,
     DownloadView,
@@ -445,13 +445,19 @@ class OwnedEngine(Engine):
             raise Forbidden(f"This needs the scope {scope}.")
 
 
+def counted_as(state: State) -> str:
+    """Give the field of Totals that a state is counted in."""
+    if state in RUNNING:
+        return "active"
+    return "paused" if state is State.PAUSING else state.value
+
+
 def count(views: Mapping[str, DownloadView]) -> Totals:
     """Count states and add up speeds."""
-    names = {field.name for field in fields(Totals)}
-    totals = dict.fromkeys(names, 0)
+    totals = dict.fromkeys((field.name for field in fields(Totals)), 0)
     speed = 0.0
     for view in views.values():
-        name = view.state.value if view.state.value in names else "active"
+        name = counted_as(view.state)
         totals[name] += 1
         speed += view.speed
         totals["connections"] += view.connections

@@ -12,6 +12,7 @@ from tui_downloads import wire
 from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import DownloadView, EngineInfo, Limits, Snapshot, Totals
+from tui_downloads.engine.owned import counted_as
 
 LATELY = 300
 """Ended downloads that are kept beyond what the service listed."""
@@ -26,6 +27,7 @@ class LocalCopy:
         # The views by id, running totals over them, and the snapshot made of them when somebody asks.
         self._views: dict[str, DownloadView] = {}
         self._counts = dict.fromkeys(_NAMES, 0)
+        self._beyond = dict.fromkeys(_NAMES, 0)
         self._speed = 0.0
         self._connections = 0
         self._revision = 0
@@ -40,7 +42,8 @@ class LocalCopy:
         with self._lock:
             if self._made is None:
                 self._revision += 1
-                totals = Totals(speed=max(0.0, self._speed), connections=self._connections, **self._counts)
+                counts = {name: max(0, count + self._beyond[name]) for name, count in self._counts.items()}
+                totals = Totals(speed=max(0.0, self._speed), connections=self._connections, **counts)
                 views = dict(self._views)
                 self._made = Snapshot(self._revision, time.time(), views, totals, self._limits, self._info)
             return self._made
@@ -54,18 +57,26 @@ class LocalCopy:
         if not isinstance(found, Mapping) or not isinstance(found.get("downloads"), list):
             raise wire_error()
         views = [wire.load(DownloadView, item, strict=False) for item in found["downloads"]]
-        limits = wire.load(Limits, found.get("limits", {}), strict=False)
-        info = wire.load(EngineInfo, found.get("info", {}), strict=False)
         with self._lock:
             self._views = {view.id: view for view in views}
             self._count()
+        self.figures(found)
+        return str(found.get("event", ""))
+
+    def figures(self, found: Any) -> None:
+        """Take totals, limits and what the engine says of itself."""
+        totals = wire.load(Totals, found.get("totals", {}), strict=False)
+        limits = wire.load(Limits, found.get("limits", {}), strict=False)
+        info = wire.load(EngineInfo, found.get("info", {}), strict=False)
+        with self._lock:
+            # The service counts its whole history, of which only the newest are here.
+            self._beyond = {name: getattr(totals, name) - count for name, count in self._counts.items()}
             self._limits = limits
             self._info = replace(
                 info, name="remote", endpoint=self._label, read_only=info.read_only or self._read_only,
                 stale=self._info.stale, banner=self._info.banner,
             )  # fmt: skip
             self._made = None
-        return str(found.get("event", ""))
 
     def _count(self) -> None:
         self._counts = dict.fromkeys(_NAMES, 0)
@@ -74,8 +85,7 @@ class LocalCopy:
             self._add(view, 1)
 
     def _add(self, view: DownloadView, sign: int) -> None:
-        name = view.state.value if view.state.value in _NAMES else "active"
-        self._counts[name] += sign
+        self._counts[counted_as(view.state)] += sign
         self._speed += sign * view.speed
         self._connections += sign * view.connections
 
@@ -100,6 +110,7 @@ class LocalCopy:
         for view in sorted(ended, key=lambda view: view.finished_at or 0.0)[:-LATELY]:
             del self._views[view.id]
             self._add(view, -1)
+            self._beyond[counted_as(view.state)] += 1
 
     def drop(self, ids: Iterable[str]) -> None:
         """Forget downloads."""

@@ -20,6 +20,7 @@ import httpx
 
 from tui_downloads import wire
 from tui_downloads.core.errors import Code, Forbidden, RequestError, TuiDownloadsError
+from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DetailView, DownloadView, Event, Limits, Page, Query, Snapshot
 from tui_downloads.core.spec import AddRequest, Change
 from tui_downloads.engine.base import Engine, HostView, Outcome
@@ -38,6 +39,11 @@ BATCH = 5_000
 SILENCE = 50.0
 """Seconds without a sign of life (the service sends one every 15) after which the stream is given up."""
 LONGEST_WAIT = 30.0
+POLL = 10.0
+"""Seconds between two looks at what no event tells: limits, free space, totals of the history."""
+QUEUE_WAIT = 1.5
+QUEUE_SHOWN = 200
+"""Places in the queue move without an event of their own; this many are asked for again when the queue has moved."""
 
 
 class RemoteEngine(Engine):
@@ -60,7 +66,8 @@ class RemoteEngine(Engine):
         # What the stream needs to go on where it broke off.
         self._hub = Hub()
         self._last = ""
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._queue_moved: asyncio.Event | None = None
         self._hurry: asyncio.Event | None = None
 
     def snapshot(self) -> Snapshot:
@@ -89,7 +96,8 @@ class RemoteEngine(Engine):
             if not self._patient:
                 raise
             self._copy.told(stale=True, banner=_banner(error))
-        self._task = asyncio.create_task(self._keep_up(), name="remote news")
+        self._queue_moved = asyncio.Event()
+        self._tasks = [asyncio.create_task(work) for work in (self._keep_up(), self._poll(), self._follow_queue())]
 
     async def _load(self) -> None:
         info = await self._client.ask("GET", "/v1/info")
@@ -111,11 +119,10 @@ class RemoteEngine(Engine):
             await self._thread.stop()
 
     async def _end(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
         await self._client.close()
 
     async def reconnect(self) -> None:
@@ -149,6 +156,26 @@ class RemoteEngine(Engine):
             await self._pause(wait * random.uniform(0.8, 1.2))
             wait = min(LONGEST_WAIT, wait * 2)
 
+    async def _poll(self) -> None:
+        """Look now and then at what no event tells."""
+        while True:
+            await asyncio.sleep(POLL)
+            # When nobody answers the stream notices it as well, and says so.
+            with contextlib.suppress(TuiDownloadsError, TypeError, AttributeError):
+                self._copy.figures(await self._client.ask("GET", "/v1/stats"))
+
+    async def _follow_queue(self) -> None:
+        """Ask for the places in the queue again some time after it moved."""
+        assert self._queue_moved is not None
+        query = Query(states=frozenset({State.QUEUED}), sort="position", limit=QUEUE_SHOWN)
+        while True:
+            await self._queue_moved.wait()
+            self._queue_moved.clear()
+            with contextlib.suppress(TuiDownloadsError, TypeError):
+                found = await self._client.ask("POST", "/v1/query", body=wire.dump(query))
+                self._copy.put(wire.load(Page, found, strict=False).items)
+            await asyncio.sleep(QUEUE_WAIT)
+
     async def _pause(self, seconds: float) -> None:
         assert self._hurry is not None
         with contextlib.suppress(TimeoutError):
@@ -176,6 +203,8 @@ class RemoteEngine(Engine):
         view = wire.load(DownloadView, found["download"], strict=False) if found.get("download") else None
         self._copy.event(event.type, event.id, event.state, view)
         self._last = message.id or self._last
+        if event.type != "progress" and "queued" in (event.state, event.data.get("from")) and self._queue_moved:
+            self._queue_moved.set()
         self._hub.emit(event.type, event.id, event.state, event.data)
 
     async def _call(self, work: Coroutine[Any, Any, T]) -> T:
@@ -241,7 +270,10 @@ class RemoteEngine(Engine):
         return await self._act("restore", ids)
 
     async def move(self, ids: Sequence[str], where: str | int) -> list[Outcome]:
-        return await self._act("move", ids, where=where)
+        found = await self._act("move", ids, where=where)
+        shown = await self.page(Query(states=frozenset({State.QUEUED}), sort="position", limit=QUEUE_SHOWN))
+        self._copy.put(shown.items)
+        return found
 
     async def change(self, id: str, change: Change) -> DownloadView:
         self._may_write()

@@ -85,7 +85,8 @@ def router(context: Context, safe: SafeSettings) -> APIRouter:
     async def stats(request: Request) -> Response:
         engine = context.engine_for(session_of(request))
         view = engine.snapshot()
-        return answer({"at": view.at, "totals": view.totals, "subscribers": len(context.news.subscribers)})
+        figures = {"at": view.at, "totals": view.totals, "limits": view.limits, "info": view.info}
+        return answer({**figures, "subscribers": len(context.news.subscribers)})
 
     @routes.get("/v1/limits", responses=gives(named("Limits")), summary="What may be used at once")
     async def get_limits(request: Request) -> Response:
