@@ -57,8 +57,10 @@ def write(path: str | os.PathLike[str], key: str, value: Any) -> Settings:
     text = tomlkit.dumps(document)
     reader = Reader()
     reader.file(text, target)
-    if any(key in problem.message for problem in reader.problems):
-        raise reader.problems[0].error()
+    # Other mistakes of the file are not made worse by writing this; only its own would be.
+    for problem in reader.problems:
+        if key in problem.message or "not TOML" in problem.message:
+            raise problem.error()
     _replace(target, text)
     return reader.settings
 

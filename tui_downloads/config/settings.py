@@ -159,7 +159,7 @@ class MediaSettings:
     """Media pages, fetched with the extra `media`."""
 
     preset: str = "best"
-    """What to take when nothing is chosen: `best`, `1080p`, `720p`, `audio` …"""
+    """What to take when nothing is chosen, such as `best`, `1080p`, `720p` or `audio`."""
     ffmpeg: str = ""
     """Path of ffmpeg; empty searches for it."""
 

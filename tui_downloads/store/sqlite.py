@@ -62,13 +62,22 @@ class SqliteStore(Store):
 
     async def open(self) -> str:
         opened: list[Opened] = []
+        refused: list[RequestError] = []
 
         def connect() -> sqlite3.Connection:
-            opened.append(open_database(self._path, self._patience))
+            try:
+                opened.append(open_database(self._path, self._patience))
+            except RequestError as exc:
+                # The thread is ended in good order by closing something; a failed connect would leave it to itself.
+                refused.append(exc)
+                return sqlite3.connect(":memory:")
             return opened[0].connection
 
         worker = _Worker(connect, iter_chunk_size=64)
         await worker
+        if refused:
+            await worker.close()
+            raise refused[0]
         self._worker = worker
         self._search = opened[0].search
 
