@@ -24,7 +24,7 @@ from .order import FAR, Mark, check_query, fold, needle, page_size, read_cursor,
 FEW = 5000
 """Rows that may be collected and sorted rather than walked in order."""
 COUNTED = 50_000
-"""Matches of text together with other terms that are counted before the total is left open."""
+"""Matches of a text that are counted before the total is left open."""
 
 _LOOSE_KEYS = {
     "created": "created_at",
@@ -147,7 +147,8 @@ def _loose_marks(database: sqlite3.Connection, query: Query, mark: Mark | None, 
 def _ended_terms(query: Query, *, text: bool = True) -> Terms:
     terms = Terms()
     if states := stored_states(query):
-        terms.add(_among("e.state", len(states)), *sorted(state.value for state in states))
+        # The plus keeps the planner from looking up each state and sorting, where walking in order is meant.
+        terms.add(_among("+e.state", len(states)), *sorted(state.value for state in states))
     if query.owner:
         terms.add("e.owner = ?", query.owner)
     if query.kinds:
@@ -221,8 +222,12 @@ def _ended_marks(
     sign, way = ("<", "DESC") if query.reverse else (">", "ASC")
     constant = query.sort in _CONSTANT
     key = repr(FAR) if constant else f"e.{query.sort}"
-    if mark is not None:
+    if mark is not None and not constant:
         terms.add(f"({key}, e.n) {sign} (?, ?)", *mark)
+    elif mark is not None and mark[0] == FAR:
+        terms.add(f"e.n {sign} ?", mark[1])
+    elif mark is not None and query.reverse:
+        return []
     order = f"e.n {way}" if constant else f"e.{query.sort} {way}, e.n {way}"
     if driver is not None:
         # CROSS JOIN keeps the few rows of the driver outside, whatever the planner guesses.
@@ -238,7 +243,7 @@ def _ended_marks(
 
 
 def total(database: sqlite3.Connection, query: Query, search: bool, driver: Driver | None) -> int | None:
-    """Count what a query finds; None where very many rows match a text and other terms together."""
+    """Count what a query finds; None where very many rows match a text."""
     loose = _loose_terms(query)
     sql = f"SELECT count(*) FROM downloads INDEXED BY loose WHERE {loose.where()}"  # noqa: S608
     (number,) = database.execute(sql, loose.values).fetchone()
@@ -262,11 +267,17 @@ def _ended_total(database: sqlite3.Connection, query: Query, search: bool, drive
     phrase = _phrase(query) if search else ""
     others = _ended_terms(query, text=False)
     if phrase and (not others.sql or _covers_all(database, query)):
-        return int(database.execute("SELECT count(*) FROM search WHERE search MATCH ?", (phrase,)).fetchone()[0])
-    limit = COUNTED if text else -1
+        sql = "SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)"
+        return _bounded(database, sql, [phrase])
     sql = f"SELECT count(*) FROM (SELECT 1 FROM ended e WHERE {terms.where()} LIMIT ?)"  # noqa: S608
-    number = int(database.execute(sql, (*terms.values, limit)).fetchone()[0])
-    return None if number == limit else number
+    if text:
+        return _bounded(database, sql, terms.values)
+    return int(database.execute(sql, (*terms.values, -1)).fetchone()[0])
+
+
+def _bounded(database: sqlite3.Connection, sql: str, values: Sequence[Any]) -> int | None:
+    number = int(database.execute(sql, (*values, COUNTED)).fetchone()[0])
+    return None if number == COUNTED else number
 
 
 def _covers_all(database: sqlite3.Connection, query: Query) -> bool:
