@@ -42,10 +42,10 @@ def refuse(*ways: str):
     return change
 
 
-WAYS = [refuse(), refuse("link_exclusive"), refuse("link_exclusive", "rename_exclusive")]
+WAYS = [refuse(), refuse("rename_exclusive"), refuse("link_exclusive", "rename_exclusive")]
 
 
-@pytest.fixture(params=WAYS, ids=["links", "renameat2", "placeholder"])
+@pytest.fixture(params=WAYS, ids=["renameat2", "links", "placeholder"])
 def way(request, monkeypatch):
     request.param(monkeypatch)
 
@@ -208,8 +208,8 @@ def test_a_full_disk_leaves_no_litter(small_disk):
 
 
 @pytest.mark.parametrize("conflict", list(OnConflict))
-@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EMFILE])
-def test_torture(tmp_path, faults, conflict, number):
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_torture(way, tmp_path, faults, conflict, number):
     """Whichever call fails once: what is published is whole, what is foreign stays, what failed can go on (T3)."""
     body = os.urandom(3000)
 

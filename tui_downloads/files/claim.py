@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import functools
@@ -15,6 +14,8 @@ import time
 from collections.abc import Callable
 
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK})
+NOT_OURS = frozenset({errno.ELOOP, errno.EMLINK, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO})
+"""What opening a link, a folder, a pipe or a file that we may not read fails with."""
 TEMPORARY_PREFIX = ".tui-downloads-"
 TEMPORARY_SUFFIX = ".tmp"
 _SESSION = secrets.token_hex(12)
@@ -28,7 +29,8 @@ def claim(source: str, source_fd: int, target: str, target_fd: int) -> None:
         FileExistsError: the new name is taken; nothing has changed.
         OSError: as the system says.
     """
-    ways = (link_exclusive, rename_exclusive, placeholder_exclusive)
+    # One step first: a crash can't leave a file with two names. It costs what a link and an unlink cost.
+    ways = (rename_exclusive, link_exclusive, placeholder_exclusive)
     for way in ways:
         try:
             way(source, source_fd, target, target_fd)
@@ -44,8 +46,8 @@ def rename_exclusive(source: str, source_fd: int, target: str, target_fd: int) -
     call = _renamer()
     if call is None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
-    if call(source_fd, os.fsencode(source), target_fd, os.fsencode(target)):
-        number = ctypes.get_errno()
+    number = call(source_fd, os.fsencode(source), target_fd, os.fsencode(target))
+    if number:
         raise OSError(number, os.strerror(number), source, None, target)
 
 
@@ -76,6 +78,9 @@ def placeholder_exclusive(source: str, source_fd: int, target: str, target_fd: i
 
 @functools.cache
 def _renamer() -> Callable[[int, bytes, int, bytes], int] | None:
+    # Imported when the first file is finished: it takes 10 ms, which the first byte need not wait for.
+    import ctypes
+
     library = ctypes.CDLL(None, use_errno=True)
     name, flag = ("renameatx_np", 4) if sys.platform == "darwin" else ("renameat2", 1)
     call = getattr(library, name, None)
@@ -85,7 +90,7 @@ def _renamer() -> Callable[[int, bytes, int, bytes], int] | None:
     call.restype = ctypes.c_int
 
     def rename(source_fd: int, source: bytes, target_fd: int, target: bytes) -> int:
-        return int(call(source_fd, source, target_fd, target, flag))
+        return ctypes.get_errno() if call(source_fd, source, target_fd, target, flag) else 0
 
     return rename
 

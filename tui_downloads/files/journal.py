@@ -166,8 +166,9 @@ def look(at: Folder, name: str) -> tuple[os.stat_result, JournalState, bool] | N
         fd = _open(at, name, os.O_RDONLY)
     except FileNotFoundError:
         return None
-    except OSError:
-        # A link, a folder, or a file we may not read: none of them ours.
+    except OSError as error:
+        if error.errno not in claim.NOT_OURS:
+            raise
         return os.stat(name, dir_fd=at.fd, follow_symlinks=False), JournalState(), False
     try:
         status = os.fstat(fd)

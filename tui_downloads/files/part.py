@@ -394,7 +394,7 @@ def _take(at: Folder, name: str) -> int:
     except FileNotFoundError:
         raise _lost(at, file, "is missing") from None
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO):
+        if error.errno in claim.NOT_OURS - {errno.EACCES, errno.EPERM}:
             raise _lost(at, file, "is not a file of ours; it was left untouched") from error
         raise
     try:

@@ -39,8 +39,9 @@ def peek(at: Folder, name: str) -> Peek | None:
             return None
         _, state, locked = found
         return Peek(state.origin, locked, False, state.mark.inode if state.mark else 0, state.spans)
-    except OSError:
-        # A link, a folder, or a file we may not read: none of them ours.
+    except OSError as error:
+        if error.errno not in claim.NOT_OURS:
+            raise
         return Peek(None)
     try:
         status = os.fstat(fd)
