@@ -6,10 +6,22 @@ policy, and throws the transport's `DownloadError` into the generator where it c
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urljoin
 
+from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.links import parse_link
 from tui_downloads.core.resource import Headers
+from tui_downloads.core.snapshots import EMPTY
+from tui_downloads.core.statuses import refusal
+
+MOST_FILES = 200_000
+"""Files of one package; a list of more is refused."""
+MOST_MIRRORS = 64
+"""Links of one file that are kept, the best first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +92,80 @@ class Resolved:
 
 Dialogue = Generator[Question, Reply, Resolved]
 """What a source's `resolve` is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a source is asked about: the link, what its user chose, and secrets that only the source needs."""
+
+    url: str
+    """Without userinfo; may carry a signed query."""
+    options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    """The request's `source`: depth, include, exclude, a document given as text …"""
+    secrets: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    settings: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
+    """The engine's extras, such as the base of an API."""
+
+
+class Source(ABC):
+    """One kind of link. A source keeps what it learned, so that `renew` need not ask everything again."""
+
+    name = ""
+    """One word, for the log."""
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+
+    @abstractmethod
+    def resolve(self) -> Dialogue:
+        """Find out what the link means.
+
+        Raises:
+            DownloadError: SOURCE_INVALID for an answer that makes no sense, or what the server's refusal means.
+        """
+
+    def renew(self, key: str) -> Dialogue:
+        """Ask for a fresh link of one file; `key` is the `renew` of its FileSpec.
+
+        Raises:
+            DownloadError: as `resolve`.
+        """
+        yield from ()  # a dialogue without a question
+        raise DownloadError(Code.SOURCE_INVALID, f"The links of a {self.name} do not expire.")
+
+
+def whole(reply: Reply, what: str) -> bytes:
+    """Give the body of an answer that brought one.
+
+    Raises:
+        DownloadError: what its status means, `what` named first.
+    """
+    if reply.status in (200, 203):
+        return reply.body
+    after = reply.headers.get("retry-after")
+    error = refusal(reply.status, after if after.isdigit() else "").error
+    # A missing list is not looked for again and again as a file behind a slow mirror would be.
+    retry = error.retry and reply.status not in (404, 410)
+    raise DownloadError(
+        error.code,
+        f"{what}: {error.message}",
+        retry=retry,
+        retry_after=error.retry_after,
+        status=reply.status,
+    )
+
+
+def invalid(message: str) -> DownloadError:
+    """Say that a list is not usable."""
+    return DownloadError(Code.SOURCE_INVALID, message, retry=False)
+
+
+def absolute(base: str, reference: str) -> str:
+    """Resolve a reference of a list to a link that can be fetched; empty where it is none."""
+    reference = reference.strip()
+    if not reference or not reference.isprintable():
+        return ""  # urljoin would drop controls and give what nobody wrote
+    try:
+        return parse_link(urljoin(base, reference)).url_without_userinfo
+    except (DownloadError, ValueError):
+        return ""
