@@ -164,11 +164,8 @@ class EngineSuite:
         await bench.state(ids[0], State.TRANSFERRING)
         assert (await bench.engine.move([ids[3]], "top"))[0].ok
 
-        def places() -> list[int | None]:
-            views = bench.engine.snapshot().downloads
-            return [views[id].position for id in ids[1:]]
-
-        await bench.until(lambda: places() == [1, 2, 0])
+        page = await bench.engine.page(Query(states=frozenset({State.QUEUED}), sort="position"))
+        assert [view.id for view in page.items] == [ids[3], ids[1], ids[2]]
 
     async def test_limits_take_effect_while_running(self, bench: Bench):
         """More seats let more downloads run."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
+import os
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -23,14 +26,31 @@ LINK = {
     "required": ["url", "expires_at"],
     "properties": {"url": {"type": "string"}, "expires_at": {"type": "number"}},
 }
+DIGEST = {
+    "type": "object",
+    "required": ["sha256", "etag", "size"],
+    "properties": {"sha256": {"type": "string"}, "etag": {"type": "string"}, "size": {"type": "integer"}},
+}
 BYTES = gives({"type": "string", "format": "binary"}, kind="*/*")
 BYTES[206] = BYTES[200]
 BYTES[304] = {"description": "Not changed"}
 
 
+def digest(fd: int) -> str:
+    """Compute the SHA-256 of an open file."""
+    found, at = hashlib.sha256(), 0
+    while chunk := os.pread(fd, 1 << 20, at):
+        found.update(chunk)
+        at += len(chunk)
+    return found.hexdigest()
+
+
 def router(context: Context) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(tags=["files"], dependencies=[Depends(only_known)])
+
+    # Hashing costs a core; callers wait for one another and not for the disk of all of them.
+    hashing = asyncio.Semaphore(2)
 
     async def serve(engine: OwnedEngine, session: Session, id: str, file: str) -> FileAnswer:
         opened = await open_download(await engine.get(id), file)
@@ -47,6 +67,20 @@ def router(context: Context) -> APIRouter:
     async def get_one_file(request: Request, id: Id, file: Number) -> FileAnswer:
         session = session_of(request)
         return await serve(context.engine_for(session), session, id, file)
+
+    @routes.get(
+        "/v1/downloads/{id}/files/{file}/digest",
+        responses=gives(DIGEST),
+        summary="Compute the SHA-256 of a finished file, for who has fetched it",
+    )
+    async def get_digest(request: Request, id: Id, file: Number) -> object:
+        opened = await open_download(await context.engine_for(session_of(request)).get(id), file)
+        try:
+            async with hashing:
+                found = await asyncio.to_thread(digest, opened.fd)
+        finally:
+            opened.close()
+        return answer({"sha256": found, "etag": opened.etag, "size": opened.size})
 
     @routes.post(
         "/v1/downloads/{id}/link",

@@ -1,0 +1,371 @@
+"""The service: one lock, one engine, one API in one process, from start to a bounded end.
+
+Order matters. The lock is taken before anything is read, the engine starts before anybody can ask, listeners close
+before the engine does, and the lock is given back last, so that whoever gets it next finds everything written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from tui_downloads.api.app import DialectFactory, Root, build
+from tui_downloads.api.auth import Auth
+from tui_downloads.api.links import signing_key
+from tui_downloads.api.native.settings import SafeSettings
+from tui_downloads.api.quota import QuotaKeeper
+from tui_downloads.api.server import Listener, Server, check_listener, tls_context
+from tui_downloads.api.settings import ApiSettings
+from tui_downloads.api.tokens import Tokens, write_private
+from tui_downloads.core.errors import Code, RequestError
+from tui_downloads.engine.base import Engine
+from tui_downloads.engine.lock import EngineLock, Owner, held_by
+
+log = logging.getLogger(__name__)
+
+DRAIN = 5.0
+"""Seconds running requests have to end."""
+CLOSE = 30.0
+"""Seconds the engine has to write its checkpoint."""
+LOG_BYTES = 4 * 1024 * 1024
+LOG_FILES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Where a service lives and where it listens."""
+
+    state: str
+    """The state folder: lock, tokens, signing key, logs."""
+    lock: str
+    socket: str
+    tokens: str
+    folder: str
+    """The default download folder, to which no-auth listeners are confined."""
+    listeners: tuple[Listener, ...] = ()
+    allow_remote: bool = False
+    tls_cert: str = ""
+    tls_key: str = ""
+    api: ApiSettings = field(default_factory=ApiSettings)
+    what: str = "serve"
+    """What the lock says that we are: serve or screen."""
+
+
+class Daemon:
+    """An engine with its API."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        plan: Plan,
+        *,
+        dialects: Sequence[DialectFactory] = (),
+        lock: EngineLock | None = None,
+        safe_settings: SafeSettings | None = None,
+        reload: Callable[[], Awaitable[None]] | None = None,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.tokens = Tokens(plan.tokens)
+        self.auth = Auth(self.tokens, plan.api, folder=plan.folder)
+        self._dialects = tuple(dialects)
+        self._safe = safe_settings
+        self._reload = reload
+        self._say = say
+        # What is open while the service runs.
+        self.lock = lock or EngineLock(plan.lock)
+        self.root: Root | None = None
+        self.server: Server | None = None
+        self._keeper: asyncio.Task[None] | None = None
+        self._stop: asyncio.Event | None = None
+
+    @property
+    def addresses(self) -> list[str]:
+        """Say where TCP listens, as URLs."""
+        return self.server.addresses if self.server else []
+
+    async def start(self) -> None:
+        """Take the lock, start the engine, then listen.
+
+        Raises:
+            RequestError: IN_USE names who holds the state; INVALID_OPTION for a listener that may not be opened.
+        """
+        self._stop = asyncio.Event()
+        self.lock.acquire(self.plan.what, self.plan.socket)
+        try:
+            await self.engine.start()
+            try:
+                await self._listen()
+            except BaseException:
+                await self.engine.close()
+                raise
+        except BaseException:
+            self.lock.release()
+            raise
+
+    async def _listen(self) -> None:
+        plan = self.plan
+        for listener in plan.listeners:
+            self._permit(listener)
+        tls = tls_context(plan.tls_cert, plan.tls_key) if plan.tls_cert else None
+        key = signing_key(Path(plan.state) / "links.key")
+        self.root = build(
+            self.engine,
+            auth=self.auth,
+            settings=plan.api,
+            key=key,
+            dialects=self._dialects,
+            safe_settings=self._safe or SafeSettings(self.engine),
+        )
+        self.server = Server(self.root, socket_path=Path(plan.socket) if plan.socket else None, tls=tls)
+        await self.server.start(plan.listeners)
+        self._keeper = asyncio.create_task(QuotaKeeper(self.root.context).run(), name="quotas")
+        for address in self.addresses:
+            self._say(f"Listening at {address}")
+
+    def _permit(self, listener: Listener) -> None:
+        """Check a listener, and make the first token where it needs one."""
+        check_listener(listener, allow_remote=self.plan.allow_remote, tokens=True)
+        if not listener.no_auth:
+            path = ensure_admin_token(self.tokens, Path(self.plan.state) / "admin-token")
+            if path is not None:
+                self._say(f"Made an administrator's token; it is in {path}")
+
+    async def open_endpoint(self, listener: Listener) -> str:
+        """Listen at one more address while running, and give its URL (the screen's switch).
+
+        Raises:
+            RequestError: IN_USE or INVALID_OPTION.
+        """
+        if self.server is None:
+            raise RequestError(Code.NO_SERVICE, "The service does not run.")
+        self._permit(listener)
+        return await self.server.open(listener)
+
+    async def close_endpoint(self, listener: Listener) -> None:
+        """Stop listening at an address."""
+        if self.server is not None:
+            await self.server.shut(listener)
+
+    def stop(self) -> None:
+        """Ask `run` to end; a second time hurries it."""
+        if self._stop is not None:
+            self._stop.set()
+
+    async def close(self) -> None:
+        """Stop listening, let the engine write its checkpoint, give the lock back; bounded in time."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        try:
+            if self.server is not None:
+                await self.server.close(DRAIN)
+                self.server = None
+            async with asyncio.timeout(CLOSE):
+                await self.engine.close()
+        except TimeoutError:
+            log.error("the engine did not close in %d seconds; what is not written is fetched again", CLOSE)
+        finally:
+            self.lock.release()
+
+    async def run(self) -> None:
+        """Start, serve until SIGTERM or SIGINT, and close. SIGHUP reloads."""
+        await self.start()
+        assert self._stop is not None
+        loop = asyncio.get_running_loop()
+        caught = []
+        for name, act in (("SIGTERM", self.stop), ("SIGINT", self.stop), ("SIGHUP", self._hangup)):
+            with contextlib.suppress(AttributeError, NotImplementedError, ValueError, RuntimeError):
+                number = getattr(signal, name)
+                loop.add_signal_handler(number, act)
+                caught.append(number)
+        try:
+            notify("READY=1")
+            await self._stop.wait()
+            notify("STOPPING=1")
+        finally:
+            await self.close()
+            for number in caught:
+                loop.remove_signal_handler(number)
+
+    def _hangup(self) -> None:
+        if self._reload is not None:
+            task = asyncio.ensure_future(self._reloaded(self._reload))
+            task.add_done_callback(lambda done: done.exception())
+
+    async def _reloaded(self, reload: Callable[[], Awaitable[None]]) -> None:
+        notify("RELOADING=1")
+        try:
+            await reload()
+            log.info("the settings were read again")
+        except Exception as exc:
+            log.error("the settings could not be read again and stay as they were: %s", exc)
+        notify("READY=1")
+
+
+def ensure_admin_token(tokens: Tokens, path: Path) -> Path | None:
+    """Make an administrator's token when there is no token at all, and give the file it was put in."""
+    if tokens.list():
+        return None
+    secret = tokens.create("admin", scope="admin", private=True)
+    write_private(path, (secret + "\n").encode())
+    return path
+
+
+def describe_owner(lock: str) -> Owner | None:
+    """Say who holds a state folder, or None when nobody does."""
+    return held_by(lock)
+
+
+# -- logs
+
+
+class OneLine(logging.Formatter):
+    """Writes each record so that nothing in it can forge another line or reach a terminal as a command."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return escaped(super().formatMessage(record))
+
+
+def escaped(text: str) -> str:
+    """Make control characters, and characters that reorder text, visible."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+class PrivateFile(RotatingFileHandler):
+    """A rotating log that only its owner can read, whatever the umask."""
+
+    def _open(self):  # type: ignore[no-untyped-def]
+        fd = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        return os.fdopen(fd, "a", encoding=self.encoding, errors="backslashreplace")
+
+
+def set_up_logs(state: str, *, file: str = "", level: str = "info") -> Path | None:
+    """Send logs to a rotating file, or to the journal when systemd started us; give the file.
+
+    The audit log is a file of its own beside it.
+    """
+    folder = Path(state)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    root = logging.getLogger()
+    root.setLevel(getattr(logging, level.upper(), logging.INFO))
+    path: Path | None = Path(file) if file else folder / "tui-downloads.log"
+    handler: logging.Handler
+    if os.environ.get("JOURNAL_STREAM") and not file:
+        handler, path = logging.StreamHandler(), None
+        handler.setFormatter(OneLine("%(levelname)s %(name)s: %(message)s"))
+    else:
+        handler = PrivateFile(path or "", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
+        handler.setFormatter(OneLine("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    root.addHandler(handler)
+    audit = logging.getLogger("tui_downloads.audit")
+    audit.propagate = False
+    audit.setLevel(logging.INFO)
+    lines = PrivateFile(folder / "audit.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8", delay=True)
+    lines.setFormatter(logging.Formatter("%(message)s"))
+    audit.addHandler(lines)
+    return path
+
+
+# -- processes
+
+
+def notify(state: str) -> None:
+    """Tell systemd how we are, where it asked for it."""
+    place = os.environ.get("NOTIFY_SOCKET", "")
+    if not place or not hasattr(socket, "AF_UNIX"):
+        return
+    if place.startswith("@"):
+        place = "\0" + place[1:]
+    if state.startswith("RELOADING"):
+        state += f"\nMONOTONIC_USEC={time.monotonic_ns() // 1000}"
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.connect(place)
+        channel.send(state.encode())
+
+
+def spawn(arguments: Sequence[str], lock: str, *, seconds: float = 15.0) -> Owner:
+    """Start a service of its own session that outlives us, and wait until it holds the lock and answers.
+
+    `arguments` are those of the program, such as `["serve"]`. Used by `serve --daemon` and by "keep in background".
+
+    Raises:
+        RequestError: IN_USE or NO_SERVICE; it did not come up.
+    """
+    null = subprocess.DEVNULL
+    child = subprocess.Popen(
+        [sys.executable, "-m", "tui_downloads", *arguments],
+        stdin=null,
+        stdout=null,
+        stderr=null,
+        start_new_session=True,
+        close_fds=True,
+        cwd="/" if os.sep == "/" else None,
+    )
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        owner = held_by(lock)
+        if owner is not None and owner.pid == child.pid and (not owner.socket or answers(owner.socket)):
+            return owner
+        if child.poll() is not None:
+            other = f"; {owner} holds the state" if owner else ""
+            raise RequestError(Code.NO_SERVICE, f"The service ended at once{other}.", next_step="Look into its log.")
+        time.sleep(0.05)
+    child.terminate()
+    raise RequestError(Code.NO_SERVICE, "The service did not come up.", next_step="Look into its log.")
+
+
+def answers(path: str) -> bool:
+    """Say whether somebody listens at a Unix socket."""
+    if not hasattr(socket, "AF_UNIX"):
+        return True
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as channel:
+            channel.settimeout(1.0)
+            channel.connect(path)
+    except OSError:
+        return False
+    return True
+
+
+def with_listeners(plan: Plan, listeners: Sequence[Listener], *, allow_remote: bool = False) -> Plan:
+    """Give a plan that listens at further addresses."""
+    return replace(plan, listeners=(*plan.listeners, *listeners), allow_remote=plan.allow_remote or allow_remote)
+
+
+class EndpointSwitch:
+    """The screen's switch of the HTTP endpoint."""
+
+    def __init__(self, daemon: Daemon, listener: Listener) -> None:
+        self._daemon = daemon
+        self._listener = listener
+        self._on = listener in daemon.plan.listeners
+
+    async def toggle(self) -> str:
+        """Open or close the endpoint and say what it is like then.
+
+        Raises:
+            RequestError: the address is taken or not allowed.
+        """
+        if self._on:
+            await self._daemon.close_endpoint(self._listener)
+            self._on = False
+            return "The HTTP endpoint is off."
+        address = await self._daemon.open_endpoint(self._listener)
+        self._on = True
+        return f"The HTTP endpoint listens at {address}."

@@ -1,0 +1,180 @@
+"""Reaching a service on another machine through the system's ssh: no port is opened there and no token is needed.
+
+One ssh logs in and stays as the master; asking where the socket is and forwarding it go through it, so there is one
+login, with whatever ssh itself asks. What ssh asks and says is between it and the user.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tui_downloads.core.errors import Code, RequestError
+
+from .address import Address
+
+LOGIN_SECONDS = 120.0
+ANSWER_SECONDS = 20.0
+
+# What `config.paths` does, in the shell of the other machine; a socket that is there wins over one that should be.
+FIND = r"""
+u=$(id -u)
+for s in \
+ "${TUI_DOWNLOADS_HOME:+$TUI_DOWNLOADS_HOME/runtime/engine.sock}" \
+ "${XDG_RUNTIME_DIR:+$XDG_RUNTIME_DIR/tui-downloads/engine.sock}" \
+ "/run/user/$u/tui-downloads/engine.sock" \
+ /tmp/tui-downloads-"$u"-*/engine.sock
+do [ -n "$s" ] && [ -S "$s" ] && [ -O "$s" ] && { printf 'socket=%s\n' "$s"; exit 0; }; done
+printf 'socket=\n'
+"""
+
+_DESTINATION = re.compile(r"(?:[A-Za-z0-9_.+-]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*)")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where ssh goes."""
+
+    host: str
+    """`[user@]host`, or a name from the user's ssh configuration."""
+    port: int | None = None
+
+
+def parse_destination(text: str) -> Destination:
+    """Read `ssh://[user@]host[:port]`.
+
+    Raises:
+        RequestError: INVALID_OPTION; it is none, or would be taken for an option by ssh.
+    """
+    place = text.removeprefix("ssh://").rstrip("/")
+    host, colon, port = place.rpartition(":")
+    if not colon or not port.isdigit() or host.endswith(":"):
+        host, port = place, ""
+    if not _DESTINATION.fullmatch(host) or (port and not 0 < int(port) < 65536):
+        raise RequestError(
+            Code.INVALID_OPTION, f"{text[:100]!r} is no ssh destination; write ssh://[user@]host[:port]."
+        )
+    return Destination(host.replace("[", "").replace("]", ""), int(port) if port else None)
+
+
+@dataclass
+class Tunnel:
+    """A forwarded socket. `open` blocks while ssh logs in, and so belongs before the screen starts."""
+
+    destination: Destination
+    remote_socket: str = ""
+    """Path on the other machine; empty looks for it."""
+    options: Sequence[str] = ()
+    """Further arguments for ssh, from the user's own command line or settings."""
+    program: str = "ssh"
+    _folder: Path | None = None
+    _master: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def open(self, *, read_only: bool = False) -> Address:
+        """Log in, find the socket and forward it; give where it is here.
+
+        Raises:
+            RequestError: NO_SERVICE, UNAUTHORIZED or DEPENDENCY_MISSING.
+        """
+        if shutil.which(self.program) is None:
+            raise RequestError(Code.DEPENDENCY_MISSING, "The program ssh is not installed.")
+        # The path of a socket is short everywhere, so the system's temporary folder is used and made ours alone.
+        self._folder = Path(tempfile.mkdtemp(prefix="td-"))
+        try:
+            self._log_in()
+            local = self._folder / "s"
+            remote = self.remote_socket or self._find()
+            self._ask(["-O", "forward", "-L", f"{local}:{remote}"], "The socket could not be forwarded.")
+            return Address(socket=str(local), read_only=read_only)
+        except BaseException:
+            self.close()
+            raise
+
+    def _command(self, arguments: Sequence[str]) -> list[str]:
+        port = ["-p", str(self.destination.port)] if self.destination.port else []
+        control = ["-o", f"ControlPath={self._folder}/c"]
+        # `--` keeps a host from being taken for an option, whatever it looks like.
+        return [self.program, *control, *port, *self.options, *arguments, "--", self.destination.host]
+
+    def _log_in(self) -> None:
+        keep = ["-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=3", "-o", "StreamLocalBindMask=0177"]
+        self._master = subprocess.Popen(
+            self._command(["-M", "-N", "-T", "-o", "ControlPersist=no", *keep]), stdout=subprocess.DEVNULL
+        )
+        assert self._folder is not None
+        end = time.monotonic() + LOGIN_SECONDS
+        while time.monotonic() < end:
+            if (self._folder / "c").exists():
+                return
+            if self._master.poll() is not None:
+                raise RequestError(
+                    Code.UNAUTHORIZED,
+                    f"ssh could not log in to {self.destination.host}.",
+                    next_step="Try it by hand: ssh " + self.destination.host,
+                )
+            time.sleep(0.05)
+        raise RequestError(Code.NO_SERVICE, f"ssh did not log in to {self.destination.host} in time.")
+
+    def _find(self) -> str:
+        found = self._run([*self._command(["-T"]), "sh -s"], FIND.encode())
+        path = ""
+        for line in found.stdout.decode("utf-8", "replace").splitlines():
+            # A login shell may greet; only our own line counts.
+            if line.startswith("socket="):
+                path = line.removeprefix("socket=")
+        if not path.startswith("/"):
+            raise RequestError(
+                Code.NO_SERVICE,
+                f"No service runs for this user on {self.destination.host}.",
+                next_step="Start one there with: tui-downloads serve --daemon",
+            )
+        return path
+
+    def _ask(self, arguments: Sequence[str], failure: str) -> None:
+        if self._run(self._command(arguments)).returncode != 0:
+            raise RequestError(Code.NO_SERVICE, failure, next_step="Look at AllowStreamLocalForwarding of its sshd.")
+
+    def _run(self, command: list[str], given: bytes | None = None) -> subprocess.CompletedProcess[bytes]:
+        try:
+            if given is None:
+                return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=ANSWER_SECONDS)
+            return subprocess.run(command, input=given, capture_output=True, timeout=ANSWER_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise RequestError(Code.NO_SERVICE, f"{self.destination.host} does not answer.") from None
+
+    @property
+    def alive(self) -> bool:
+        """Whether ssh still holds the tunnel."""
+        return self._master is not None and self._master.poll() is None
+
+    def close(self) -> None:
+        """End ssh and remove what was made here."""
+        if self._master is not None:
+            self._master.terminate()
+            try:
+                self._master.wait(5.0)
+            except subprocess.TimeoutExpired:
+                self._master.kill()
+                self._master.wait()
+            self._master = None
+        if self._folder is not None:
+            for name in ("s", "c"):
+                with contextlib.suppress(OSError):
+                    os.unlink(self._folder / name)
+            with contextlib.suppress(OSError):
+                self._folder.rmdir()
+            self._folder = None
+
+    def __enter__(self) -> Tunnel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
