@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 
+from .conditions import parse_http_date
 from .errors import Code, DownloadError
 
 LONGEST_PAUSE = 3600.0
@@ -31,12 +30,8 @@ def parse_retry_after(text: str, now: float) -> float | None:
         return min(float(text), LONGEST_PAUSE)
     if not text or len(text) > 64 or not text.isascii():
         return None
-    try:
-        date = parsedate_to_datetime(text)
-        # The old form of asctime names no zone and means GMT.
-        then = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError, AttributeError, OSError):
-        # The standard library's parser lets several of its own mistakes through.
+    then = parse_http_date(text)
+    if then is None:
         return None
     return min(max(0.0, then - now), LONGEST_PAUSE)
 

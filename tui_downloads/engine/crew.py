@@ -174,8 +174,7 @@ class Crew:
         mirror = worker.mirror
         if not mirror.proven:
             await self._transfer.prove(mirror)
-        end = None if segment.open else segment.end
-        request = mirror.request(segment.position, end, if_range=mirror.if_range)
+        request = mirror.request(segment.position, segment.bound, if_range=mirror.if_range)
         answer = await worker.stream(request)
         self._settle_length(segment, answer)
         return answer
@@ -227,13 +226,11 @@ class Crew:
             self._hold_until = now + min(30.0, error.retry_after or 1.0)
             return
         if not error.retry:
-            if others or len([m for m in self._transfer.mirrors if m.dead is None]) > 1:
-                mirror.dead = error
-                if others and worker.mirror is not self._transfer.mirrors[0]:
-                    return
-                if len([m for m in self._transfer.mirrors if m.dead is None]) > 0:
-                    return
-            raise error
+            mirror.dead = error
+            if all(other.dead is not None for other in self._transfer.mirrors):
+                raise error
+            self._transfer.note(f"A link is no longer used: {error.message}")
+            return
         if len(self._transfer.mirrors) > 1:
             mirror.retry_at = now + min(60.0, 2.0 ** min(mirror.failures, 6))
         if others:
@@ -265,6 +262,8 @@ class Crew:
     def _tick(self, now: float) -> None:
         plan = self._transfer.plan
         assert plan is not None
+        for worker in self._running.values():
+            worker.settle(now)
         plan.note(now)
         if len(self._running) > 1:
             self._dismiss_slow(now)
@@ -275,7 +274,10 @@ class Crew:
         plan = self._transfer.plan
         assert plan is not None
         enough = plan.enough()
-        stalled = [] if self._transfer.gate is not None else plan.stalled(now, silence=self._silence)
+        stalled = plan.stalled(now, silence=self._silence)
+        if self._transfer.gate is not None:
+            # Under a limit a slow connection is our doing; only a silent one is the server's.
+            stalled = [segment for segment in stalled if now - segment.moved_at >= 2 * self._silence]
         for worker in self._running.values():
             if worker.flow is None or worker.segment is None:
                 continue

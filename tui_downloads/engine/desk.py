@@ -131,7 +131,7 @@ class Desk:
             await self.services.store.insert(list(fresh.values()))
         for index, download in fresh.items():
             self._begin(download)
-            outcomes[index] = Outcome(download.id, None, download.view())
+            outcomes[index] = Outcome(download.id, None, self.views.view(download))
         self.views.publish()
         return [outcomes[index] for index in range(len(requests))]
 
@@ -219,7 +219,7 @@ class Desk:
             await command(download)
         except TuiDownloadsError as error:
             return Outcome(id, error)
-        return Outcome(download.id, None, download.view())
+        return Outcome(download.id, None, self.views.view(download))
 
     async def pause(self, ids: Sequence[str]) -> list[Outcome]:
         return await self._flushed(await self._each(ids, self._pause))

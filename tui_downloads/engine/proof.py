@@ -89,6 +89,7 @@ class Prover:
         """
         transfer = self._transfer
         if mirror.proven or mirror.validator.strong or transfer.has_digest:
+            mirror.proven = True
             return
         await self._compare(mirror)
         mirror.proven = True
@@ -101,7 +102,7 @@ class Prover:
             DownloadError: this mirror has another file.
         """
         transfer = self._transfer
-        if transfer.has_digest:
+        if transfer.has_digest or mirror is transfer.mirrors[0]:
             mirror.proven = True
             return
         try:

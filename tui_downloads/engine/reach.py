@@ -11,9 +11,9 @@ from .services import Defaults
 
 
 class Reaches:
-    """Makes a Reach of a request; many downloads that were asked for alike share one."""
+    """Makes a Reach of a request; downloads that were asked for alike share one, and its connections."""
 
-    # Mutable state: the last request's parts by identity, and the Reach they made.
+    # Mutable state: the last request's options and policy, and the Reach they made.
     def __init__(self, defaults: Defaults) -> None:
         self.defaults = defaults
         self._last: tuple[object, object, Reach] | None = None
@@ -21,8 +21,9 @@ class Reaches:
     def of(self, request: AddRequest) -> Reach:
         """Give the Reach of a request."""
         plain = not request.credentials
-        if plain and self._last is not None and self._last[0] is request.options and self._last[1] is request.policy:
-            return self._last[2]
+        last = self._last
+        if plain and last is not None and last[0] == request.options and last[1] == request.policy:
+            return last[2]
         reach = self._make(request)
         if plain:
             self._last = (request.options, request.policy, reach)

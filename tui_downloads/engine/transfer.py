@@ -13,7 +13,7 @@ import time
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from tui_downloads.core import admission
-from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.errors import Code, DownloadError, Fault
 from tui_downloads.core.plan import OPEN, Plan, Segment
 from tui_downloads.core.resource import Head, Resource
 from tui_downloads.core.snapshots import Proof
@@ -132,11 +132,27 @@ class Transfer:
                         raise DownloadError(
                             Code.PROTOCOL_ERROR, "The server answers in circles.", retry=False
                         ) from None
+                except DownloadError as error:
+                    self._next_link(error)
                 except Adopt as found:
                     self.file.part = found.path
                     await self._reopen()
         finally:
             await self._stop()
+
+    def _next_link(self, error: DownloadError) -> None:
+        """Before anything is known of the file, another link may open it.
+
+        Raises:
+            DownloadError: there is no other link, or something is known already.
+        """
+        first = self.mirrors[0]
+        alive = [mirror for mirror in self.mirrors[1:] if mirror.dead is None]
+        if self.plan is not None or self.body is not None or not alive or error.fault in (Fault.DISK, Fault.OURS):
+            raise error
+        first.dead = error
+        self.note(f"A link is no longer used: {error.message}")
+        self.mirrors = [*alive, *(mirror for mirror in self.mirrors if mirror not in alive)]
 
     async def _reopen(self) -> None:
         """Take up the part that an earlier session left, if it is there and ours."""
@@ -307,7 +323,7 @@ class Transfer:
         start = 0 if segment is None else segment.position
         asked = admission.Asked(
             start=start if ranged else None,
-            end=segment.end if ranged and segment is not None and not segment.open else None,
+            end=segment.bound if ranged and segment is not None else None,
             if_range="" if opening else mirror.if_range,
             resource=mirror.resource,
             joining=0 if opening else max(1, self.done),
@@ -332,6 +348,8 @@ class Transfer:
 
     def _refuse(self, mirror: Mirror, verdict: admission.Verdict) -> NoReturn:
         """Turn a verdict against an answer into what happens next."""
+        if mirror is not self.mirrors[0] and isinstance(verdict, admission.Restart | admission.Single):
+            raise DownloadError(Code.REMOTE_CHANGED, f"A mirror can't be used: {verdict.reason}", retry=False)
         match verdict:
             case admission.Restart(reason=reason, single=single):
                 raise StartOver(reason, single=single)
@@ -358,6 +376,11 @@ class Transfer:
     def _joins(self, worker: Worker, resource: Resource) -> None:
         mirror = worker.mirror
         if mirror.resource is None:
+            known = self.resource.size if self.resource else None
+            if mirror is not self.mirrors[0] and resource.size != known:
+                raise DownloadError(
+                    Code.REMOTE_CHANGED, f"A mirror's file has {resource.size} bytes, not {known}.", retry=False
+                )
             mirror.resource, mirror.validator = resource, resource.validator
         self.joined = self.joined or mirror is not self.mirrors[0]
 

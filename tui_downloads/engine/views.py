@@ -76,6 +76,17 @@ class Views:
         if self._timer is None and self.watched:
             self._arm()
 
+    def view(self, download: Download) -> DownloadView:
+        """Give the view of a record as it is."""
+        if download.id not in self._old and download.id in self._views:
+            return self._views[download.id]
+        view = download.view()
+        if download.id in self.downloads:
+            self._views[download.id] = view
+            self._old.discard(download.id)
+            self._changed = True
+        return view
+
     def figures(self, speed: float, connections: int) -> None:
         """Set the total speed and the number of connections."""
         if (speed, connections) != (self.speed, self.connections):

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 FLUSH = 256 * 1024
 """Bytes that are collected before one positional write."""
+HELD = 0.5
+"""Seconds for which bytes of a slow connection are held at the most."""
 
 
 class Worker:
@@ -28,6 +30,7 @@ class Worker:
         "began",
         "chunks",
         "flow",
+        "flushed_at",
         "held",
         "mirror",
         "peer",
@@ -50,7 +53,7 @@ class Worker:
         self.skip = 0
         self.answer_end = OPEN
         self.peer = ""
-        self.started_at = time.monotonic()
+        self.started_at = self.flushed_at = time.monotonic()
         self.began = False
         """The answer was accepted."""
 
@@ -61,7 +64,7 @@ class Worker:
         self.held = 0
         self.chunks = []
         self.answer_end = OPEN
-        self.started_at = time.monotonic()
+        self.started_at = self.flushed_at = time.monotonic()
         try:
             return await self.transfer.services.transport.fetch(request, self)
         finally:
@@ -111,11 +114,17 @@ class Worker:
             chunks = _trimmed(chunks, wanted)
         if wanted > 0:
             self.transfer.write(segment, chunks, wanted)
+        self.flushed_at = time.monotonic()
         self.room = segment.room
         if self.room > 0:
             return Take.MORE
         # The rest of an answer that ends here is its framing; hearing it out keeps the connection for the next request.
         return Take.MORE if wanted == held and self.answer_end <= segment.end else Take.ENOUGH
+
+    def settle(self, now: float) -> None:
+        """Write what a slow connection holds, so that it counts, can be checkpointed, and is not taken for silence."""
+        if self.held and self.segment is not None and self.began and now - self.flushed_at >= HELD:
+            self.flush()
 
     def speed(self, now: float) -> float:
         """Give bytes a second, as the plan measured them."""
