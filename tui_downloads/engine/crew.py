@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .transfer import Transfer
 
 TICK = 0.1
+FIRST_CHECKPOINT = 0.25
 REFUSALS = frozenset({403, 429, 503})
 """Statuses that mean "too many connections" while other connections of the same file are served."""
 
@@ -39,6 +40,7 @@ class Crew:
             self._ramp.start_at(settings.connections)
         self._checkpoint: asyncio.Task[None] | None = None
         self._checkpoint_at = time.monotonic()
+        self._interval = FIRST_CHECKPOINT
         self._error: DownloadError | None = None
         self._hold_until = 0.0
         self._failures = 0
@@ -293,9 +295,10 @@ class Crew:
                 return
             task, self._checkpoint = self._checkpoint, None
             task.result()
-        if now - self._checkpoint_at < CHECKPOINT:
+        if now - self._checkpoint_at < self._interval:
             return
         self._checkpoint_at = now
+        self._interval = min(CHECKPOINT, self._interval * 2)
         part, plan = self._transfer.part, self._transfer.plan
         assert part is not None and plan is not None
         self._checkpoint = asyncio.get_running_loop().create_task(asyncio.to_thread(part.checkpoint, plan.done))

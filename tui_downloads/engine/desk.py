@@ -25,6 +25,7 @@ from .base import HostView, Outcome
 from .changing import Changing
 from .gate import Gates
 from .hub import Hub
+from .leftovers import Leftovers
 from .manager import Manager
 from .recovery import Recovery
 from .removing import Removing
@@ -56,7 +57,7 @@ class Desk:
             gates=Gates(setup.limits),
             defaults=replace(setup.defaults, folder=setup.folder),
             private_folders=setup.forbidden,
-            foreground=setup.foreground,
+            leftovers=Leftovers() if setup.foreground else None,
         )
         self.adding = Adding(setup.folder, setup.forbidden)
         self.manager = Manager(self.services, self.views, Resolver(setup.extras))

@@ -16,12 +16,13 @@ if TYPE_CHECKING:
     from .committer import Committer
     from .gate import Gates
     from .hub import Hub
+    from .leftovers import Leftovers
     from .seats import Seats
 
 SMALL = 1024 * 1024
 """Bytes up to which a body of known size stays in memory until it is whole."""
-CHECKPOINT = 2.0
-"""Seconds between two checkpoints of a running part."""
+CHECKPOINT = 1.0
+"""Seconds between two checkpoints of a running part; the first ones come sooner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,8 @@ class Services:
     rng: Callable[[], float] = random.random
     private_folders: tuple[str, ...] = ()
     """Our own config, state and code: never a target."""
-    foreground: bool = False
-    """A `get`: no list is kept, parts are found by looking into the folder."""
+    leftovers: Leftovers | None = None
+    """For a `get`, which keeps no list: parts are found by looking into the folder."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,18 +157,23 @@ class Transfer:
     async def _reopen(self) -> None:
         """Take up the part that an earlier session left, if it is there and ours."""
         path = self.file.part
+        if path is None and self.services.leftovers is not None:
+            path = await self.services.leftovers.take(self.settings.folder, self.download.url)
         if path is None:
             return
         try:
             part = await asyncio.to_thread(PartFile.open, path)
         except DownloadError as error:
+            if error.code is Code.IN_USE and self.services.leftovers is not None:
+                self.file.part = None
+                return  # another run took it up just now: this one takes another name
             if error.code is not Code.PART_LOST:
                 raise
             self.note(f"The partial file is gone or not ours; starting again. ({error.message})")
             self.file.part = None
             return
         origin = part.origin
-        self.part = part
+        self.part, self.file.part = part, part.path
         self.resource = Resource(
             url=origin.url,
             size=origin.size,
