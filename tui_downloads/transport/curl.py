@@ -289,10 +289,8 @@ def _is_bare(head: Head, request: Request) -> bool:
 
 def _check_same_host(link: Link) -> None:
     """Refuse a link in which libcurl sees another host than we do."""
-    seen = pycurl.CurlUrl()
     try:
-        seen.set(pycurl.UPART_URL, link.url_without_userinfo)
-        host = seen.get(pycurl.UPART_HOST)
+        host = pycurl.CurlUrl(link.url_without_userinfo).host or ""
     except pycurl.error as exc:
         raise DownloadError(Code.INVALID_URL, "The link is not usable.") from exc
     if host.strip("[]").lower() != link.host.partition("%")[0].lower():

@@ -104,7 +104,10 @@ class Route:
                 if family not in (socket.AF_INET, socket.AF_INET6):
                     return int(pycurl.SOCKET_BAD)
                 check(place[0])
-                return socket.socket(family, kind, protocol)
+                made = socket.socket(family, kind, protocol)
+                # pycurl duplicates what is returned, so this one is ours to close.
+                self._loop.call_soon(made.close)
+                return made
             except DownloadError as exc:
                 exchange.blocked = exc
             except OSError as exc:
