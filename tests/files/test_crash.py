@@ -211,7 +211,7 @@ class PartAndModel(RuleBasedStateMachine):
             except OSError:
                 continue
             if target.startswith(tuple(self.folders)):
-                self.machine.real["close"](fd)
+                self.machine._close(fd)
 
     def _open(self) -> None:
         """Open the one part that is there, as a restart would."""
