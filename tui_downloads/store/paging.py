@@ -219,15 +219,27 @@ def _ended_marks(
     database: sqlite3.Connection, query: Query, mark: Mark | None, limit: int, driver: Driver | None
 ) -> list[Mark]:
     terms = _ended_terms(query)
-    sign, way = ("<", "DESC") if query.reverse else (">", "ASC")
-    constant = query.sort in _CONSTANT
-    key = repr(FAR) if constant else f"e.{query.sort}"
+    sign, constant = "<" if query.reverse else ">", query.sort in _CONSTANT
+    key = f"e.{query.sort}"
     if mark is not None and not constant:
-        terms.add(f"({key}, e.n) {sign} (?, ?)", *mark)
-    elif mark is not None and mark[0] == FAR:
+        # Two seeks: SQLite looks up only the first column of a row value, and many rows may share a key.
+        found: list[Mark] = []
+        for more, values in ((f"{key} = ? AND e.n {sign} ?", mark), (f"{key} {sign} ?", mark[:1])):
+            found += _walk(database, query, Terms([*terms.sql, more], [*terms.values, *values]), limit, driver)
+            if len(found) >= limit:
+                break
+        return found[:limit]
+    if mark is not None and mark[0] == FAR:
         terms.add(f"e.n {sign} ?", mark[1])
     elif mark is not None and query.reverse:
         return []
+    return _walk(database, query, terms, limit, driver)
+
+
+def _walk(database: sqlite3.Connection, query: Query, terms: Terms, limit: int, driver: Driver | None) -> list[Mark]:
+    """Give the first rows of `ended` under these terms in the order wanted."""
+    way, constant = "DESC" if query.reverse else "ASC", query.sort in _CONSTANT
+    key = repr(FAR) if constant else f"e.{query.sort}"
     order = f"e.n {way}" if constant else f"e.{query.sort} {way}, e.n {way}"
     if driver is not None:
         # CROSS JOIN keeps the few rows of the driver outside, whatever the planner guesses.
