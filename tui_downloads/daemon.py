@@ -356,6 +356,11 @@ class EndpointSwitch:
         self._listener = listener
         self._on = listener in daemon.plan.listeners
 
+    @property
+    def listening(self) -> str:
+        """Where it listens, or empty text."""
+        return ", ".join(self._daemon.addresses)
+
     async def toggle(self) -> str:
         """Open or close the endpoint and say what it is like then.
 

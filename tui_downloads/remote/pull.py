@@ -154,7 +154,7 @@ class _Pull:
             async for chunk in answer.aiter_raw():
                 if lease.at + len(chunk) > lease.end:
                     raise DownloadError(Code.PROTOCOL_ERROR, "The service sends more than was asked for.")
-                await asyncio.to_thread(_write, self.fd, chunk, lease.at)
+                await _settled(_write, self.fd, chunk, lease.at)
                 lease.at += len(chunk)
                 self.done += len(chunk)
                 if self.progress is not None:
@@ -168,6 +168,16 @@ class _Pull:
             raise DownloadError(Code.REMOTE_CHANGED, "The file changed on the service while it was fetched.")
 
 
+async def _settled(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Run disk work in a thread and leave only when it has ended: its descriptor must not be closed under it."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *arguments))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task])
+        raise
+
+
 def _write(fd: int, data: bytes, at: int) -> None:
     view = memoryview(data)
     while view:
@@ -177,12 +187,12 @@ def _write(fd: int, data: bytes, at: int) -> None:
 
 async def _prove(client: Client, path: str, etag: str, fd: int) -> str:
     """Hold what is here against what is there."""
-    there, ours = await asyncio.gather(_theirs(client, path), asyncio.to_thread(_digest, fd))
+    there, ours = await asyncio.gather(_theirs(client, path), _settled(_digest, fd))
     if there.get("etag") != etag:
         raise DownloadError(Code.REMOTE_CHANGED, "The file changed on the service while it was fetched.")
     if there.get("sha256") != ours:
         raise DownloadError(Code.CHECKSUM_MISMATCH, "What arrived is not what the service has.")
-    return ours
+    return str(ours)
 
 
 async def _theirs(client: Client, path: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from tui_downloads.engine.owned import OwnedEngine
 
 from ..auth import Session
 from ..dialect import Context, session_of
-from ..serve_file import FileAnswer, find, open_download
+from ..serve_file import FileAnswer, OpenFile, find, open_download
 from .describe import gives, needs
 from .downloads import Id, answer
 from .queries import only_known
@@ -36,12 +36,15 @@ BYTES[206] = BYTES[200]
 BYTES[304] = {"description": "Not changed"}
 
 
-def digest(fd: int) -> str:
-    """Compute the SHA-256 of an open file."""
+def digest(opened: OpenFile) -> str:
+    """Compute the SHA-256 of an open file, and close it."""
     found, at = hashlib.sha256(), 0
-    while chunk := os.pread(fd, 1 << 20, at):
-        found.update(chunk)
-        at += len(chunk)
+    try:
+        while chunk := os.pread(opened.fd, 1 << 20, at):
+            found.update(chunk)
+            at += len(chunk)
+    finally:
+        opened.close()
     return found.hexdigest()
 
 
@@ -74,12 +77,11 @@ def router(context: Context) -> APIRouter:
         summary="Compute the SHA-256 of a finished file, for who has fetched it",
     )
     async def get_digest(request: Request, id: Id, file: Number) -> object:
-        opened = await open_download(await context.engine_for(session_of(request)).get(id), file)
-        try:
-            async with hashing:
-                found = await asyncio.to_thread(digest, opened.fd)
-        finally:
-            opened.close()
+        detail = await context.engine_for(session_of(request)).get(id)
+        async with hashing:
+            opened = await open_download(detail, file)
+            # Shielded, because the thread closes the file, also for a client who has left.
+            found = await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(digest, opened)))
         return answer({"sha256": found, "etag": opened.etag, "size": opened.size})
 
     @routes.post(
