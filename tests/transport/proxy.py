@@ -7,6 +7,7 @@ import base64
 import ssl
 import struct
 from contextlib import suppress
+from ipaddress import IPv6Address
 
 
 class Proxy:
@@ -18,6 +19,7 @@ class Proxy:
         self._login = login
         self._context = context
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: list[asyncio.StreamWriter] = []
 
     async def __aenter__(self) -> Proxy:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context)
@@ -30,6 +32,10 @@ class Proxy:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in self._writers:
+            writer.close()
+            with suppress(ConnectionError, ssl.SSLError, OSError):
+                await writer.wait_closed()
         await self._server.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -113,7 +119,7 @@ class Proxy:
         elif kind == 1:
             host = ".".join(str(part) for part in await reader.readexactly(4))
         else:
-            return
+            host = str(IPv6Address(await reader.readexactly(16)))
         (port,) = struct.unpack("!H", await reader.readexactly(2))
         self.asked.append(f"SOCKS5 {'name' if kind == 3 else 'address'} {host}:{port}")
         upstream = await self._dial(host, port)
@@ -137,9 +143,11 @@ class Proxy:
     async def _dial(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter] | None:
         # Every name means this machine, so that a test sees that the proxy resolved it and nobody else.
         try:
-            return await asyncio.open_connection("127.0.0.1", port)
+            upstream = await asyncio.open_connection("127.0.0.1", port)
         except OSError:
             return None
+        self._writers.append(upstream[1])
+        return upstream
 
 
 async def _pump(reader, writer, far_reader, far_writer) -> None:

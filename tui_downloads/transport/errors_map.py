@@ -121,6 +121,7 @@ TABLE: dict[int, tuple[Code, str]] = {
     99: _BROKEN,
     100: (Code.PROTOCOL_ERROR, "The answer's header is too large"),
     101: _TLS,
+    99999: _OURS,  # pycurl's own: the transfer is complete
 }
 
 _EXHAUSTED = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
