@@ -1,28 +1,192 @@
-"""The screen on this machine's engine; links given on the command line are added to it."""
+"""The screen: on this machine's engine, or attached to the process that holds it already."""
 
 from __future__ import annotations
 
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import click
 
+from tui_downloads.core.errors import Code, Exit, RequestError, TuiDownloadsError
 
-def open_screen(urls: tuple[str, ...]) -> int:
-    """Open the screen and give its exit code."""
-    from tui_downloads.config import paths as folders
-    from tui_downloads.config.load import load
-    from tui_downloads.engine.embedded import EmbeddedEngine
+from .house import House
+
+if TYPE_CHECKING:
+    from tui_downloads.config.settings import Settings
+    from tui_downloads.engine.base import Engine
+    from tui_downloads.engine.lock import EngineLock
+
+NO_TERMINAL = "The screen needs a terminal. In scripts use: tui-downloads get URL, or tui-downloads serve"
+API_LISTENER = "127.0.0.1:7878"
+
+
+def open_screen(urls: Sequence[str], *, api: bool = False) -> int:
+    """Open the screen and give its exit code.
+
+    Raises:
+        RequestError: there is no terminal, or the state can't be used.
+    """
+    import sys
+
+    from tui_downloads.engine.lock import EngineLock, held_by
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise RequestError(Code.INVALID_OPTION, NO_TERMINAL, next_step="")
+    house = House.open()
+    lock = EngineLock(house.paths.lock)
+    try:
+        lock.acquire("screen", house.paths.socket)
+    except RequestError:
+        owner = held_by(house.paths.lock)
+        if owner is None or not owner.socket:
+            raise
+        return _attached(house.settings, owner.socket, urls)
+    try:
+        return _own(house, lock, urls, api=api)
+    finally:
+        lock.release()
+
+
+def _attached(settings: Settings, socket: str, urls: Sequence[str]) -> int:
+    """Show another process's engine; what it does goes on when the screen closes."""
+    from tui_downloads.remote.address import Address
+    from tui_downloads.remote.engine import RemoteEngine
+
+    return show(RemoteEngine(Address(socket=socket)), settings, urls)
+
+
+def show(engine: Engine, settings: Settings, urls: Sequence[str] = (), *, read_only: bool = False) -> int:
+    """Run the screen on an engine that is not ours to keep."""
     from tui_downloads.tui.run import run
 
-    from .setup import embedded_setup
+    from .screen_settings import book_of, memory_of, screen_of
 
-    paths = folders.find()
-    settings = load(paths.settings_file)
-    folders.make_private(paths.state)
-    engine = EmbeddedEngine(embedded_setup(settings, paths))
-    return run(engine, settings=settings.screen, links=urls)
+    asyncio.run(engine.start())
+    try:
+        return run(
+            engine,
+            settings=screen_of(settings),
+            links=urls,
+            read_only=read_only,
+            memory=memory_of(),
+            book=None if read_only else book_of(),
+        )
+    finally:
+        asyncio.run(engine.close())
 
 
-@click.command("tui-downloads")
-@click.argument("urls", nargs=-1, required=True)
-def command(urls: tuple[str, ...]) -> int:
+def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> int:
+    """Run the screen on our own engine, and answer others on the Unix socket meanwhile."""
+    from tui_downloads.tui.run import run
+
+    from .screen_settings import book_of, memory_of, screen_of
+
+    asyncio.run(house.engine.start())
+    door = Door(house, lock, api=api)
+    keep: list[bool] = []
+    try:
+        door.open()
+        code = run(
+            house.engine,
+            settings=screen_of(house.settings),
+            links=urls,
+            memory=memory_of(),
+            book=book_of(),
+            endpoint=door,
+            keep_in_background=lambda: keep.append(True),
+        )
+    finally:
+        door.close()
+        asyncio.run(house.engine.close())
+        lock.release()
+    if keep:
+        _hand_over(house)
+    return code
+
+
+def _hand_over(house: House) -> None:
+    """Let a detached service take the work over."""
+    from tui_downloads.daemon import spawn
+
+    owner = spawn(["serve"], house.paths.lock)
+    click.echo(f"Goes on in the background ({owner}); open the screen again with: tui-downloads", err=True)
+
+
+class Door:
+    """The endpoint of a screen: the Unix socket always, TCP when switched on; in a thread and loop of its own."""
+
+    # Mutable state: the thread with its loop, the service once it is up, and what went wrong instead.
+    def __init__(self, house: House, lock: EngineLock, *, api: bool) -> None:
+        self._house = house
+        self._lock = lock
+        self._api = api
+        self._loop = asyncio.SelectorEventLoop()
+        self._thread = threading.Thread(target=self._run, name="tui-downloads-api", daemon=True)
+        self._stop: asyncio.Event | None = None
+        self._switch: object = None
+        self._daemon: object = None
+        self._failure = ""
+
+    def open(self) -> None:
+        """Begin to listen soon, without keeping the screen waiting."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop listening; the engine is closed by whoever opened it."""
+        if self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(8.0)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        try:
+            self._loop.run_until_complete(self._serve())
+        except Exception as error:
+            # Without a door the screen still works; it says so when asked.
+            self._failure = error.message if isinstance(error, TuiDownloadsError) else str(error)
+        finally:
+            self._loop.close()
+
+    async def _serve(self) -> None:
+        from tui_downloads.api.server import parse_listener
+        from tui_downloads.daemon import DRAIN, EndpointSwitch, set_up_logs
+
+        self._stop = asyncio.Event()
+        set_up_logs(self._house.paths.state, level=self._house.settings.log.level)
+        listeners = [parse_listener(API_LISTENER)] if self._api and not self._house.settings.endpoint.listen else []
+        plan = self._house.plan(listeners, what="screen")
+        daemon = self._house.daemon(plan, lock=self._lock)
+        await daemon.start()
+        first = plan.listeners[0] if plan.listeners else parse_listener(API_LISTENER)
+        self._daemon, self._switch = daemon, EndpointSwitch(daemon, first)
+        try:
+            await self._stop.wait()
+        finally:
+            if daemon.server is not None:
+                await daemon.server.close(DRAIN)
+
+    @property
+    def listening(self) -> str:
+        """Where it listens on TCP, or empty text."""
+        return getattr(self._switch, "listening", "")
+
+    async def toggle(self) -> str:
+        """Switch TCP on or off and say what it is like then."""
+        switch = self._switch
+        if switch is None:
+            return (
+                f"The endpoint could not be opened: {self._failure}" if self._failure else "The endpoint is starting."
+            )
+        work = switch.toggle()  # type: ignore[attr-defined]
+        said: str = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        return said
+
+
+@click.command("tui-downloads", context_settings={"help_option_names": ["-h", "--help"]})
+@click.argument("urls", nargs=-1)
+@click.option("--api", is_flag=True, help=f"Open the HTTP endpoint too, at {API_LISTENER}.")
+def command(urls: tuple[str, ...], api: bool) -> int:
     """Open the screen and add these links."""
-    return open_screen(urls)
+    return open_screen(urls, api=api) or Exit.OK

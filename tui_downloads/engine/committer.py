@@ -9,22 +9,30 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.files.base import Landing, Published
 from tui_downloads.files.publish import Ready, land, prepare
+from tui_downloads.files.taken import Known
 from tui_downloads.store.base import Intent, Store
-
-if TYPE_CHECKING:
-    from .transfer import Transfer
 
 GATHER = 0.05
 """Seconds a lone completion waits for company."""
 BATCH = 256
 MOST = 1024
 """Completions that may wait before runners are held back."""
+
+
+class Handed(Protocol):
+    """Who brought a finished file."""
+
+    def release(self) -> None:
+        """Let go of what could not be published; it stays, and a later run takes it up."""
+
+    def drop_superseded(self) -> None:
+        """Delete what the published file replaces."""
 
 
 @dataclass(slots=True)
@@ -34,7 +42,7 @@ class Finished:
     download: Download
     file: FileRecord
     ready: Ready
-    transfer: Transfer
+    transfer: Handed
     settled: asyncio.Future[Published] | None = None
     """Set for whoever waits for it; otherwise `on_done` is told."""
 
@@ -48,6 +56,7 @@ class Committer:
     # Mutable state: the files waiting, the ids of the batch under way, and the task that works.
     def __init__(self, store: Store, on_done: Told, after: Callable[[list[Finished]], Awaitable[None]]) -> None:
         self._store = store
+        self._known = Known()
         self._on_done = on_done
         self._after = after
         self._waiting: list[Finished] = []
@@ -140,7 +149,7 @@ class Committer:
         await self._store.intend(intents)
         outcomes: list[Published | DownloadError] = list(landings)  # type: ignore[arg-type]
         sound = [index for index, landing in enumerate(landings) if not isinstance(landing, DownloadError)]
-        landed = await asyncio.to_thread(land, [items[i] for i in sound], [landings[i] for i in sound])
+        landed = await asyncio.to_thread(land, [items[i] for i in sound], [landings[i] for i in sound], self._known)
         for index, outcome in zip(sound, landed, strict=True):
             outcomes[index] = outcome
         return outcomes

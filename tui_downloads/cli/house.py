@@ -1,0 +1,127 @@
+"""Puts a service together from settings: engine, lock, endpoint, dialects; used by `serve` and by the screen."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tui_downloads.config import paths as folders
+from tui_downloads.config.load import load
+from tui_downloads.config.settings import Settings
+from tui_downloads.engine.embedded import EmbeddedEngine
+
+from .setup import defaults, embedded_setup
+
+if TYPE_CHECKING:
+    from tui_downloads.api.app import DialectFactory
+    from tui_downloads.api.server import Listener
+    from tui_downloads.daemon import Daemon, Plan
+    from tui_downloads.engine.lock import EngineLock
+
+DIALECTS = {
+    "aria2": "tui_downloads.api.aria2.dialect",
+    "bridge": "tui_downloads.api.dialects.bridge",
+    "offlinetube": "tui_downloads.api.dialects.offlinetube",
+    "masv": "tui_downloads.api.dialects.masv",
+    "alfresco": "tui_downloads.api.dialects.alfresco",
+    "hoody": "tui_downloads.api.dialects.hoody",
+}
+"""The modules of the dialects, each with a `make`; in the order in which they own what two of them define."""
+
+
+@dataclass(slots=True)
+class House:
+    """What one process runs on: its folders, its settings, its engine."""
+
+    paths: folders.Paths
+    settings: Settings
+    engine: EmbeddedEngine
+
+    @classmethod
+    def open(cls) -> House:
+        """Read the settings and make the engine; nothing is started.
+
+        Raises:
+            RequestError: the settings hold a mistake, or the state folder can't be used.
+        """
+        paths = folders.find()
+        settings = load(paths.settings_file)
+        folders.make_private(paths.state)
+        return cls(paths, settings, EmbeddedEngine(embedded_setup(settings, paths)))
+
+    async def reload(self) -> None:
+        """Read the settings again and apply what may change while running.
+
+        Raises:
+            RequestError: the file has a mistake; everything stays as it was.
+        """
+        settings = load(self.paths.settings_file)
+        self.settings = settings
+        await self.engine.set_limits(settings.limits())
+        await self.engine.set_defaults(defaults(settings))
+
+    def plan(
+        self,
+        listeners: Sequence[Listener] = (),
+        *,
+        what: str,
+        allow_remote: bool = False,
+        allow_hosts: Sequence[str] = (),
+        allow_download: bool = False,
+        tls: tuple[str, str] = ("", ""),
+    ) -> Plan:
+        """Say where the service lives and listens."""
+        from tui_downloads.api.server import parse_listener
+        from tui_downloads.api.settings import ApiSettings
+        from tui_downloads.daemon import Plan
+
+        settings, paths = self.settings, self.paths
+        endpoint = settings.endpoint
+        folders.make_private(paths.runtime)
+        configured = tuple(parse_listener(text) for text in endpoint.listen)
+        api = ApiSettings(
+            allow_hosts=(*endpoint.allow_hosts, *allow_hosts),
+            allow_origins=endpoint.allow_origins,
+            allow_download=endpoint.allow_download,
+            strict_hoody_download=endpoint.strict_allow_download or allow_download,
+            masv_api=endpoint.masv_api,
+            alfresco_max_content=endpoint.alfresco_max_content,
+            alfresco_cleaner_age=endpoint.alfresco_cleaner_age,
+            aria2_secret=endpoint.aria2_secret,
+            hoody_max_running=endpoint.max_running,
+        )
+        return Plan(
+            state=paths.state,
+            lock=paths.lock,
+            socket=paths.socket,
+            tokens=paths.tokens,
+            folder=settings.folder or paths.downloads,
+            listeners=tuple(listeners) or configured,
+            allow_remote=allow_remote,
+            tls_cert=tls[0] or endpoint.tls_cert,
+            tls_key=tls[1] or endpoint.tls_key,
+            api=api,
+            what=what,
+        )
+
+    def daemon(self, plan: Plan, *, lock: EngineLock | None = None, say: object = None) -> Daemon:
+        """Make the service over this house's engine."""
+        from tui_downloads.daemon import Daemon
+
+        folders.make_private(self.paths.runtime)
+        folders.make_private(self.paths.socket.rpartition("/")[0])
+        return Daemon(
+            self.engine,
+            plan,
+            dialects=dialects(self.settings.endpoint.dialects),
+            lock=lock,
+            reload=self.reload,
+            say=say if callable(say) else (lambda text: None),
+        )
+
+
+def dialects(names: Sequence[str]) -> list[DialectFactory]:
+    """Give the factories of the dialects that are to be served, in their order."""
+    return [importlib.import_module(module).make for name, module in DIALECTS.items() if name in names]
