@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from tui_downloads.core.errors import Forbidden, NotFound
 from tui_downloads.core.lifecycle import State
+from tui_downloads.core.links import bare
 from tui_downloads.core.names import safe_name
 from tui_downloads.core.snapshots import DetailView, DownloadView, Kind
 from tui_downloads.core.spec import AddRequest
@@ -104,6 +105,7 @@ class Bridge:
         except Unusable as exc:
             raise HTTPException(422, str(exc)) from None
         outcome = (await self._context.engine_for(session).add([wish]))[0]
+        self._context.audit("add", session.user, session.peer, url=bare(wish.url), id=outcome.id, ok=outcome.ok)
         if outcome.error is not None:
             if isinstance(outcome.error, Forbidden):
                 raise outcome.error

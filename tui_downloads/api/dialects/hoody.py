@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from tui_downloads.core.errors import Code, DownloadError, TuiDownloadsError
 from tui_downloads.core.lifecycle import ENDED, State
-from tui_downloads.core.links import parse_link
+from tui_downloads.core.links import bare, parse_link
 from tui_downloads.core.policy import check_link
 from tui_downloads.core.snapshots import DownloadView, Kind
 from tui_downloads.core.spec import AddRequest, Options, Policy
@@ -98,6 +98,10 @@ def make(context: Context) -> Dialect:
         if scope.get("path") and scope["path"] == scope.get("root_path"):
             # `/hoody?download_history=` is the root, which the framework's router knows only with its slash.
             scope = {**scope, "path": scope["path"] + "/"}
+        if "\n" in scope.get("path", ""):
+            # The framework's router would find no directory in it.
+            await _invalid_path()(scope, receive, send)
+            return
         await app(scope, receive, send)
 
     return Dialect(NAME, rooted, ENDPOINTS, render, prefix=PREFIX)
@@ -223,7 +227,7 @@ class Hoody:
 
     async def _add(self, session: Session, root: str, folder: str, wish: Wish) -> Response:
         """Ask the engine for the download, under a name that stays."""
-        error = _judge(wish.url, session)
+        error: TuiDownloadsError | None = _judge(wish.url, session)
         name = words.clean_name(wish.filename, wish.url)
         if error is None:
             async with self._naming:
@@ -233,6 +237,7 @@ class Hoody:
             error = outcome.error
         if error is not None:
             return self._refuse(session, wish, name, error)
+        self._context.audit("add", session.user, session.peer, url=bare(wish.url), id=outcome.id, ok=True)
         view = outcome.download
         name = (view.name if view is not None else "") or name
         return answer(_started(outcome.id, wish.directory, name, None), 201)
@@ -255,7 +260,7 @@ class Hoody:
         code = words.CODES[error.code]
         if code in (words.INVALID_URL, words.DOMAIN_BLOCKED):
             id = str(uuid.uuid4())
-            refused = Refusal(id, name, wish.directory, wish.url[:4096], code, self._context.now())
+            refused = Refusal(id, name, wish.directory, wish.url[:1024], code, self._context.now())
             self._refusals.add(session.user, refused)
             return answer(_started(id, wish.directory, name, code), 400)
         if code == words.FORBIDDEN:

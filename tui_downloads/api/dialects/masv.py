@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from tui_downloads.core.errors import Code, Conflict, DownloadError, TuiDownloadsError
 from tui_downloads.core.lifecycle import State
-from tui_downloads.core.links import parse_link
+from tui_downloads.core.links import bare, parse_link
 from tui_downloads.core.snapshots import Kind
 from tui_downloads.core.spec import AddRequest, Credentials
 from tui_downloads.engine.base import Outcome
@@ -55,7 +55,7 @@ def make(context: Context) -> Dialect:
     install(app, render)
     masv = Masv(context)
     for method, path, handler in (
-        ("GET", ALL, masv.list),
+        ("GET", ALL, masv.everything),
         ("POST", ALL, masv.create),
         ("DELETE", ALL, masv.delete_many),
         ("GET", ONE, masv.show),
@@ -73,7 +73,7 @@ class Masv:
     def __init__(self, context: Context) -> None:
         self._context = context
 
-    async def list(self, request: Request) -> Response:
+    async def everything(self, request: Request) -> Response:
         """List every download, narrowed by `?states=`."""
         if at_combined_root(request):
             return await combined_list(self._context, request)
@@ -85,6 +85,7 @@ class Masv:
         session = session_of(request)
         wish = _wish(await json_object(request)).with_(owner=session.user)
         outcome = (await self._engine(request).add([wish]))[0]
+        self._context.audit("add", session.user, session.peer, url=bare(wish.url), id=outcome.id, ok=outcome.ok)
         if outcome.error is not None:
             raise outcome.error
         return answer({"download_id": outcome.id})
@@ -126,15 +127,10 @@ class Masv:
         files = _remove_files(request, ("remove_files", "states"))
         states = states_asked(request)
         engine = self._engine(request)
-        ids: list[str] = []
-        while True:
-            found = [view.id for view in await gather(engine, states)]
-            fresh = [id for id in found if id not in set(ids)]
-            if not fresh:
-                break
-            ids += fresh
-            outcomes = await engine.remove(fresh, files=files)
-            _raise_first(outcomes)
+        seen: set[str] = set()
+        while fresh := [view.id for view in await gather(engine, states) if view.id not in seen]:
+            seen.update(fresh)
+            _raise_first(await engine.remove(fresh, files=files))
         return answer({})
 
     def _engine(self, request: Request) -> OwnedEngine:
