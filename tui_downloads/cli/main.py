@@ -90,7 +90,7 @@ def run(args: list[str]) -> int:
     except click.Abort:
         return Exit.INTERRUPTED
     except TuiDownloadsError as error:
-        say(f"{error.message} {error.next_step}")
+        say(f"{error.message} {error.next_step}".rstrip())
         return error.exit
     except BrokenPipeError:
         sys.stderr.close()

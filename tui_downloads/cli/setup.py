@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from tui_downloads.config import paths as folders
-from tui_downloads.config.load import load
-from tui_downloads.config.settings import Settings
+from tui_downloads.core.snapshots import Limits
 from tui_downloads.engine.embedded import Setup
 from tui_downloads.engine.services import Defaults
+
+if TYPE_CHECKING:
+    from tui_downloads.config.settings import Settings
 
 
 def defaults(settings: Settings) -> Defaults:
@@ -40,17 +44,30 @@ def foreground_setup(folder: str, parallel: int, rate: int, *, history: bool) ->
         RequestError: the settings hold a mistake.
     """
     paths = folders.find()
-    settings = load(paths.settings_file)
-    limits = replace(settings.limits(), downloads=parallel, connections=max(256, parallel))
+    limits, usual, remembered = Limits(), Defaults(), True
+    if _says_anything(paths.settings_file):
+        # Imported only where there is something to read: most of what `get` would otherwise spend before its first byte.
+        from tui_downloads.config.load import load
+
+        settings = load(paths.settings_file)
+        limits, usual, remembered = settings.limits(), defaults(settings), settings.history.enabled
+    limits = replace(limits, downloads=parallel, connections=max(256, parallel))
     return Setup(
         folder=folder,
         spool=paths.spool,
         foreground=True,
         limits=replace(limits, rate=rate or limits.rate, per_host=max(limits.per_host, parallel)),
-        defaults=defaults(settings),
+        defaults=usual,
         forbidden=paths.private,
-        history=history and settings.history.enabled,
+        history=history and remembered,
         name="get",
+    )
+
+
+def _says_anything(file: str) -> bool:
+    """Say whether a settings file or the environment may hold a setting."""
+    return os.path.exists(file) or any(
+        name.startswith("TUI_DOWNLOADS_") and name != folders.HOME for name in os.environ
     )
 
 

@@ -222,7 +222,7 @@ class TuiDownloadsError(Exception):
 
     @property
     def next_step(self) -> str:
-        return self._next_step or self.trait.next_step
+        return self.trait.next_step if self._next_step is None else self._next_step
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.code.value}: {self.message})"
