@@ -269,6 +269,16 @@ async def test_a_pause_of_ours_is_not_silence(transport, practice):
     assert len(sink.data) == 2_000_000
 
 
+async def test_silence_is_noticed_after_a_rest(transport, practice):
+    """A transfer that begins while nothing else runs is watched from its first second."""
+    reach = Reach(stall_timeout=0.3)
+    await transport.fetch(Request(practice.file(10, "a"), reach=reach), Collect())
+    driver = next(iter(transport._drivers.values()))
+    await until(lambda: not driver._sweeping, "the rest")
+    error = await failure(transport, Request(practice.file(100000, "a", stall=5000), reach=reach))
+    assert error.code is Code.STALLED
+
+
 async def test_connecting_has_a_limit_of_its_own(transport, raw, certificate):
     """A server that accepts and never shakes hands is given up after `connect_timeout`."""
     server = await raw(forever)
@@ -384,6 +394,29 @@ async def test_many_transfers_pause_and_go_on_at_once(transport, practice):
         *(transport.fetch(Request(practice.file(300_000, name)), sink) for name, sink in sinks.items())
     )
     assert all(bytes(sink.data) == block(name, 0, 300_000) for name, sink in sinks.items())
+
+
+async def test_a_chunk_that_is_offered_again_may_end_the_transfer(transport, practice):
+    """ENOUGH and an exception count after a pause as they do before it."""
+    loop = asyncio.get_running_loop()
+
+    def second_time(then):
+        def write(sink: Collect, chunk: bytes) -> Take:
+            if sink.offers == 1:
+                loop.call_soon(sink.flow.resume)
+                return Take.PAUSE
+            return then()
+
+        return write
+
+    def refuse() -> Take:
+        raise KeyError("mine")
+
+    url = practice.file(5_000_000, "a")
+    answer = await transport.fetch(Request(url), Collect(second_time(lambda: Take.ENOUGH)))
+    assert answer.ended is Ended.ENOUGH
+    with pytest.raises(KeyError, match="mine"):
+        await transport.fetch(Request(url), Collect(second_time(refuse)))
 
 
 # TLS

@@ -317,7 +317,7 @@ class Exchange:
             self.seen = seen
             self.seen_at = now
             return False
-        return now - self.seen_at >= self.patience
+        return 0 < self.patience <= now - self.seen_at
 
     def _is_connected(self) -> bool:
         return self.asked or bool(self.header_bytes) or self.curl.getinfo(pycurl.PRETRANSFER_TIME_T) > 0

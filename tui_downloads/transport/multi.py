@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from typing import TYPE_CHECKING
 
 import pycurl
@@ -32,6 +33,7 @@ class Driver:
         self._timer: asyncio.TimerHandle | None = None
         self._kicked = False
         self._sweeper: asyncio.TimerHandle | None = None
+        self._sweeping = False
         self._closed = False
         self._open()
 
@@ -44,6 +46,7 @@ class Driver:
         self._action = multi.socket_action
         self._read = multi.info_read
         self._fresh = True
+        self._resolving = False
 
     @property
     def running(self) -> int:
@@ -59,13 +62,15 @@ class Driver:
         exchange.running = True
         exchange.seen = -1
         self._multi.add_handle(exchange.curl)
-        if self._sweeper is None:
-            self._sweep_in(0.5)
+        if not self._sweeping:
+            self._sweep_in(min(0.5, exchange.patience / 2))
 
     def end(self, exchange: Exchange, code: int, message: str = "") -> None:
         """Take an exchange off; an unfinished one loses its connection at once."""
         if self._running.pop(exchange.curl, None) is None:
             return
+        if code and not exchange.asked and not exchange.curl.getinfo(pycurl.NAMELOOKUP_TIME_T):
+            self._resolving = True
         self._multi.remove_handle(exchange.curl)
         exchange.running = False
         exchange.message = message
@@ -92,14 +97,20 @@ class Driver:
         self._close_multi()
 
     def _close_multi(self) -> None:
-        self._multi.close()
         self._watch.close()
+        if self._resolving:
+            # A name that was given up may still be looked up in a thread of libcurl, which closing waits for.
+            threading.Thread(target=self._multi.close, name="libcurl-close", daemon=True).start()
+        else:
+            self._multi.close()
 
     def _on_ready(self, fd: int, bits: int) -> None:
         self._action(fd, bits)
 
     def _on_timer(self, milliseconds: int) -> None:
         """Take libcurl's wish to be called; a timer that rings too early looks again instead of being moved."""
+        if self._closed:
+            return
         if milliseconds == 0:
             self._due = None
             self.kick()
@@ -143,28 +154,29 @@ class Driver:
                 return
 
     def _sweep_in(self, seconds: float) -> None:
-        self._sweeper = self._loop.call_later(seconds, self._sweep)
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        self._sweeping = True
+        self._sweeper = self._loop.call_later(max(0.02, seconds), self._sweep)
 
     def _sweep(self) -> None:
         """Give up exchanges without a byte for too long; close kept connections when nothing has run for a while."""
-        self._sweeper = None
+        self._sweeping = False
         if not self._running:
             self._sweeper = self._loop.call_later(_FORGET_AFTER, self._forget)
             return
         now = self._loop.time()
         shortest = 4.0
         for exchange in list(self._running.values()):
-            shortest = min(shortest, exchange.patience)
+            shortest = min(shortest, exchange.patience or shortest)
             if exchange.stalled(now):
                 seconds = exchange.patience
                 exchange.fail(DownloadError(Code.STALLED, f"The server sent nothing for {seconds:g} seconds."))
                 self.end(exchange, pycurl.E_OPERATION_TIMEDOUT)
-        self._sweep_in(max(0.02, shortest / 8))
+        self._sweep_in(shortest / 8)
 
     def _forget(self) -> None:
         self._sweeper = None
-        if self._running:
-            self._sweep_in(0.5)
-        elif not self._fresh:
+        if not self._running and not self._fresh:
             self._close_multi()
             self._open()

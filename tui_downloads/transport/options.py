@@ -47,7 +47,7 @@ def prepare(exchange: Exchange, reach: Reach, bundle: str) -> None:
     # One connection for each segment is the point; HTTP/2 would put them all into one, at 8 KiB a callback.
     setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
     setopt(pycurl.HTTP09_ALLOWED, 0)
-    setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(reach.connect_timeout * 1000)))
+    setopt(pycurl.CONNECTTIMEOUT_MS, max(1, int(reach.connect_timeout * 1000)) if reach.connect_timeout > 0 else 0)
     setopt(pycurl.FTP_RESPONSE_TIMEOUT, max(1, int(reach.stall_timeout)))
     setopt(pycurl.FTP_FILEMETHOD, pycurl.FTPMETHOD_SINGLECWD)
     setopt(pycurl.SSL_VERIFYPEER, 1)
@@ -64,7 +64,7 @@ def prepare(exchange: Exchange, reach: Reach, bundle: str) -> None:
     setopt(pycurl.NOPROXY, "")
     _prepare_identity(curl, reach)
     exchange.httpauth = LOGIN
-    exchange.patience = reach.stall_timeout
+    exchange.patience = max(0.0, reach.stall_timeout)
 
 
 def _prepare_identity(curl: pycurl.Curl, reach: Reach) -> None:

@@ -52,7 +52,7 @@ class EpollWatch(Watch):
 
     def on_socket(self, what: int, fd: int, multi: object, data: object) -> None:
         mask = self._masks.get(what)
-        if mask is None:
+        if mask is None or self._epoll.closed:
             self._wanted.pop(fd, None)
             return
         self._wanted[fd] = mask
@@ -108,8 +108,11 @@ class LoopWatch(Watch):
         self._after = after
         # Mutable state: what is registered with the loop, as POLL_IN and POLL_OUT bits.
         self._registered: dict[int, int] = {}
+        self._closed = False
 
     def on_socket(self, what: int, fd: int, multi: object, data: object) -> None:
+        if self._closed:
+            return
         wanted = 0 if what == pycurl.POLL_REMOVE else what
         had = self._registered.get(fd, 0)
         if wanted & pycurl.POLL_IN and not had & pycurl.POLL_IN:
@@ -133,6 +136,7 @@ class LoopWatch(Watch):
     def close(self) -> None:
         for fd in list(self._registered):
             self.on_socket(pycurl.POLL_REMOVE, fd, None, None)
+        self._closed = True
 
 
 def open_watch(loop: asyncio.AbstractEventLoop, ready: Ready, after: Callable[[], None]) -> Watch:
