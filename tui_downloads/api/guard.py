@@ -33,6 +33,9 @@ HEADERS: tuple[tuple[bytes, bytes], ...] = (
 )
 """Added to every answer that does not say otherwise."""
 
+CLOSE = {"connection": "close"}
+"""Whoever sends such a thing may begin again on another connection."""
+
 Headers = dict[str, str]
 
 
@@ -51,12 +54,12 @@ def check(scope: Scope, headers: Headers, door: Door, settings: ApiSettings) -> 
     """Judge the head of a request."""
     raw = scope.get("raw_path") or scope["path"].encode()
     if len(raw) + len(scope["query_string"]) > settings.max_url:
-        return of_status(414, "The URL is too long.")
+        return of_status(414, "The URL is too long.", CLOSE)
     fields = scope["headers"]
     if len(fields) > settings.max_headers:
-        return of_status(431, "There are too many header fields.")
+        return of_status(431, "There are too many header fields.", CLOSE)
     if sum(len(key) + len(value) for key, value in fields) > settings.max_header_bytes:
-        return of_status(431, "The header is too large.")
+        return of_status(431, "The header is too large.", CLOSE)
     if not host_allowed(scope, door, settings):
         return of_status(403, "This host name is not allowed; add it with --allow-host.")
     if not origin_allowed(headers, settings):
@@ -130,8 +133,8 @@ def preflight(scope: Scope, headers: Headers, settings: ApiSettings) -> list[tup
         return None
     if headers.get("origin") not in settings.allow_origins:
         return None
+    # `dressed` adds who may read it.
     return [
-        *cors(headers["origin"]),
         (b"access-control-allow-methods", METHODS.encode()),
         (b"access-control-allow-headers", b"Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Range"),
         (b"access-control-max-age", b"600"),
@@ -184,7 +187,7 @@ async def read_body(receive: Receive, headers: Headers, settings: ApiSettings) -
         async with asyncio.timeout(settings.body_deadline):
             return await _collect(receive, settings)
     except TimeoutError:
-        return of_status(408, "The body took too long.", {"connection": "close"})
+        return of_status(408, "The body took too long.", CLOSE)
 
 
 async def _collect(receive: Receive, settings: ApiSettings) -> bytes | Problem:
@@ -204,7 +207,7 @@ async def _collect(receive: Receive, settings: ApiSettings) -> bytes | Problem:
 
 def _too_large(settings: ApiSettings) -> Problem:
     text = f"The body is larger than {settings.max_body} bytes."
-    return of_status(413, text, {"connection": "close"})
+    return of_status(413, text, CLOSE)
 
 
 def replayed(body: bytes, receive: Receive) -> Receive:

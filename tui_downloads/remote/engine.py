@@ -34,7 +34,7 @@ from .thread import LoopThread
 
 T = TypeVar("T")
 
-BATCH = 5_000
+BATCH = 2_000
 """Ids or downloads in one request."""
 SILENCE = 50.0
 """Seconds without a sign of life (the service sends one every 15) after which the stream is given up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Annotated, Any
 
@@ -24,6 +25,8 @@ from .idempotency import Idempotency
 from .queries import Sort, choice, filters, only_known, page_body
 
 Id = Annotated[str, Path(max_length=64)]
+BATCH = 200
+"""Downloads between two chances for others to run."""
 WHERES = ("up", "down", "top", "bottom")
 
 
@@ -38,9 +41,13 @@ def outcome_body(outcome: Outcome) -> dict[str, Any]:
     return {"id": outcome.id, "ok": outcome.ok, "error": error, "download": wire.dump(outcome.download)}
 
 
-def outcomes(found: Sequence[Outcome]) -> Response:
-    """Tell how a command went for many ids."""
-    return answer({"outcomes": [outcome_body(outcome) for outcome in found]})
+async def outcomes(found: Sequence[Outcome]) -> Response:
+    """Tell how a command went for many ids, without holding the loop for thousands of them."""
+    parts = []
+    for at in range(0, len(found), BATCH):
+        parts += [wire.to_bytes(outcome_body(outcome)) for outcome in found[at : at + BATCH]]
+        await asyncio.sleep(0)
+    return Response(b'{"outcomes":[' + b",".join(parts) + b"]}", media_type="application/json")
 
 
 def only(found: Sequence[Outcome]) -> Outcome:
@@ -158,7 +165,8 @@ def router(context: Context) -> APIRouter:
         summary="Act on many downloads, by ids or by states",
     )
     async def act_on_many(request: Request) -> Response:
-        return outcomes(await run_action(engine(request), wire.parse(await request.body()), context.settings.max_bulk))
+        body = wire.parse(await request.body())
+        return await outcomes(await run_action(engine(request), body, context.settings.max_bulk))
 
     return routes
 
@@ -173,14 +181,18 @@ async def add(engine: OwnedEngine, body: Any, context: Context, request: Request
             raise RequestError(Code.INVALID_OPTION, "Expected an object with one field, downloads, a list of them.")
         if len(items) > context.settings.max_bulk:
             raise RequestError(Code.INVALID_OPTION, f"At most {context.settings.max_bulk} downloads at once.")
-        wanted = [wire.load(AddRequest, item, at=f"downloads[{n}]") for n, item in enumerate(items)]
+        wanted = []
+        for n, item in enumerate(items):
+            if n % BATCH == 0:
+                await asyncio.sleep(0)
+            wanted.append(wire.load(AddRequest, item, at=f"downloads[{n}]"))
     else:
         wanted = [wire.load(AddRequest, body)]
     found = await engine.add(wanted)
     for asked, outcome in zip(wanted, found, strict=True):
         context.audit("add", session.user, session.peer, url=links.bare(asked.url), id=outcome.id, ok=outcome.ok)
     if many:
-        return outcomes(found)
+        return await outcomes(found)
     outcome = only(found)
     return answer(outcome.download, 201, {"location": f"/v1/downloads/{outcome.id}"})
 

@@ -1,0 +1,182 @@
+"""Server-sent events, on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api.service import Service, own, service
+from tests.engine.suite import poll
+from tui_downloads.api.server import Listener
+from tui_downloads.api.settings import ApiSettings
+from tui_downloads.core.lifecycle import State
+from tui_downloads.core.spec import AddRequest
+from tui_downloads.remote.sse import Reader
+
+
+class Listening:
+    """Reads a stream in the background."""
+
+    def __init__(self, made: Service, user: str = "root", **headers: str):
+        auth = {"authorization": f"Bearer {made.secrets[user]}"}
+        self.client = httpx.AsyncClient(base_url=made.url, headers={**auth, **headers}, trust_env=False, timeout=30)
+        self.messages, self.comments, self.ended = [], 0, False
+        self.opened = asyncio.Event()
+
+    async def __aenter__(self):
+        self.task = asyncio.create_task(self.read())
+        await asyncio.wait_for(self.opened.wait(), 10)
+        return self
+
+    async def read(self):
+        reader = Reader()
+        async with self.client.stream("GET", "/v1/events") as answer:
+            self.status, self.type = answer.status_code, answer.headers["content-type"]
+            self.opened.set()
+            async for piece in answer.aiter_raw():
+                self.comments += piece.count(b": still here")
+                self.messages += list(reader.feed(piece))
+        self.ended = True
+
+    def of(self, type):
+        return [json.loads(m.data) for m in self.messages if m.type == type]
+
+    async def __aexit__(self, *_):
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        await self.client.aclose()
+
+
+async def add(made, name, owner="root"):
+    return (await made.engine.add([AddRequest(f"https://files.example.org/{name}", owner=owner)]))[0].id
+
+
+async def test_news_carry_the_download(live):
+    """Type, id, state, and the download as it stands."""
+    async with Listening(live) as heard:
+        id = await add(live, "a")
+        await poll(lambda: heard.of("added"))
+    event = heard.of("added")[0]
+    assert (event["id"], event["state"], event["download"]["url"]) == (id, "queued", "https://files.example.org/a")
+    assert heard.type.startswith("text/event-stream")
+
+
+async def test_replay_from_the_last_id(live):
+    """Who comes back hears what was missed, once and in order."""
+    async with Listening(live) as heard:
+        await add(live, "a")
+        await poll(lambda: heard.of("added"))
+    missed = [await add(live, name) for name in "bc"]
+    async with Listening(live, **{"last-event-id": heard.messages[-1].id}) as again:
+        await poll(lambda: len(again.of("added")) == 2)
+    assert [event["id"] for event in again.of("added")] == missed
+
+
+@pytest.mark.parametrize("last", ["deadbeef-5", "nonsense", "999999", "-", "1" * 40])
+async def test_an_id_of_another_life_is_a_gap(live, last):
+    """The reader is told to load again."""
+    await add(live, "a")
+    async with Listening(live, **{"last-event-id": last}) as heard:
+        await poll(lambda: heard.of("gap"))
+
+
+async def test_progress_is_coalesced(live):
+    """Many steps of one download become few messages, the newest among them."""
+    id = await add(live, "a")
+    live.engine.tick(0.01)
+    async with Listening(live) as heard:
+        for _ in range(400):
+            live.engine.tick(0.001)
+            await asyncio.sleep(0)
+        done = live.engine.snapshot().downloads[id].done
+        await poll(lambda: heard.of("progress") and heard.of("progress")[-1]["download"]["done"] == done)
+    assert len(heard.of("progress")) < 50
+    seqs = [event["seq"] for event in heard.of("progress")]
+    assert seqs == sorted(seqs)
+
+
+async def test_users_hear_their_own(live):
+    """Nothing of others, and nothing of their removal."""
+    async with Listening(live, "ann") as heard:
+        theirs = await add(live, "a", "bob")
+        await live.engine.remove([theirs])
+        mine = await add(live, "b", "ann")
+        await poll(lambda: heard.of("added"))
+    assert {json.loads(message.data)["id"] for message in heard.messages} == {mine}
+
+
+async def test_silence_is_broken_by_heartbeats(tmp_path: Path):
+    """A reader can tell quiet from dead."""
+    settings = ApiSettings(heartbeat=0.05)
+    async with service(tmp_path, settings=settings, listeners=[Listener(port=0)]) as made, Listening(made) as heard:
+        await poll(lambda: heard.comments > 1)
+
+
+async def test_rotation_ends_a_stream(tmp_path: Path):
+    """A session does not outlive its token."""
+    settings = ApiSettings(heartbeat=0.05)
+    async with (
+        service(tmp_path, settings=settings, listeners=[Listener(port=0)]) as made,
+        Listening(made, "ann") as heard,
+    ):
+        made.tokens.rotate("ann")
+        await poll(lambda: heard.ended)
+
+
+async def test_subscribers_are_limited(tmp_path: Path):
+    """S41: the number of readers is bounded."""
+    settings = ApiSettings(max_subscribers=1)
+    async with service(tmp_path, settings=settings, listeners=[Listener(port=0)]) as made, Listening(made) as heard:
+        assert heard.status == 200
+        refused = await made.client("ann").get("/v1/events")
+        assert refused.status_code == 429
+
+
+async def test_a_reader_that_never_reads_harms_nobody(tmp_path: Path):
+    """100 subscribers of which one takes nothing: it is dropped, the others hear everything."""
+    settings = ApiSettings(subscriber_deadline=0.5, max_subscribers_per_user=200)
+    async with service(tmp_path, settings=settings, listeners=[Listener(port=0)]) as made:
+        host, port = made.url.removeprefix("http://").split(":")
+        lazy = socket.socket()
+        lazy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        lazy.connect((host, int(port)))
+        head = f"GET /v1/events HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {made.secrets['root']}\r\n\r\n"
+        lazy.sendall(head.encode())
+        await poll(lambda: len(made.root.context.news.subscribers) == 1)
+        readers = [await Listening(made).__aenter__() for _ in range(99)]
+        await poll(lambda: len(made.root.context.news.subscribers) == 100)
+        wanted = 0
+        while len(made.root.context.news.subscribers) == 100 and wanted < 20_000:
+            outcomes = await made.engine.add([AddRequest(f"https://x.example/{'y' * 2000}")] * 20)
+            await made.engine.remove([outcome.id for outcome in outcomes])
+            wanted += 20
+            await asyncio.sleep(0.02)
+        await poll(lambda: len(made.root.context.news.subscribers) == 99)
+        await poll(lambda: all(len(reader.of("added")) == wanted for reader in readers[:3]), 30)
+        for reader in readers:
+            await reader.__aexit__()
+        lazy.close()
+
+
+async def test_a_snapshot_joins_its_news(live):
+    """What the snapshot does not hold comes after its event id."""
+    client = live.client("root")
+    id = await add(live, "a")
+    found = (await client.get("/v1/snapshot")).json()
+    assert [view["id"] for view in found["downloads"]] == [id]
+    later = await add(live, "b")
+    async with Listening(live, **{"last-event-id": found["event"]}) as heard:
+        await poll(lambda: later in [event["id"] for event in heard.of("added")])
+
+
+async def test_a_large_snapshot_is_one_document(live):
+    """Written in pieces, read as one."""
+    for n in range(1200):
+        own(live, live.engine.put(f"https://files.example.org/{n}", state=State.PAUSED), "ann")
+    assert len((await live.client("ann").get("/v1/snapshot")).json()["downloads"]) == 1200
+    assert (await live.client("bob").get("/v1/snapshot")).json()["downloads"] == []
