@@ -68,13 +68,23 @@ def show(engine: Engine, settings: Settings, urls: Sequence[str] = (), *, read_o
         return run(
             engine,
             settings=screen_of(settings),
-            links=urls,
+            links=_refused(engine, urls),
             read_only=read_only,
             memory=memory_of(),
             book=None if read_only else book_of(),
         )
     finally:
         asyncio.run(engine.close())
+
+
+def _refused(engine: Engine, urls: Sequence[str]) -> list[str]:
+    """Add the links of the command line; give those that were refused, for the add dialog to say why."""
+    if not urls:
+        return []
+    from tui_downloads.core.spec import AddRequest
+
+    outcomes = asyncio.run(engine.add([AddRequest(url, duplicate="existing") for url in urls]))
+    return [url for url, outcome in zip(urls, outcomes, strict=True) if outcome.error is not None]
 
 
 def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> int:
@@ -91,7 +101,7 @@ def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> i
         code = run(
             house.engine,
             settings=screen_of(house.settings),
-            links=urls,
+            links=_refused(house.engine, urls),
             memory=memory_of(),
             book=book_of(),
             endpoint=door,
