@@ -5,11 +5,10 @@ from __future__ import annotations
 from tui_downloads.core.errors import Code
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import EngineInfo, Limits, Proof, Waiting
-from tui_downloads.core.spec import AddRequest, Options
 from tui_downloads.engine.fake import FakeEngine
 from tui_downloads.engine.fake_stage import error_view
 from tui_downloads.engine.fake_transfer import Script
-from tui_downloads.tui.options import SettingEntry, ScreenSettings
+from tui_downloads.tui.options import ScreenSettings, SettingEntry
 
 MIB, GIB = 1 << 20, 1 << 30
 NOON = 1_790_000_000.0 - 1_790_000_000.0 % 86_400 + 12 * 3600 + 34 * 60
@@ -21,6 +20,13 @@ RUNNING = (
     ("https://huggingface.co/openmodel/resolve/main/model-00003-of-00008.safetensors", 4.9 * GIB, 0.88, 31.6 * MIB, 8),
     ("https://data.seismo.example.org/2026/地震観測データ-2026年9月.tar.zst", 1.35 * GIB, 0.47, 6.2 * MIB, 4),
     ("https://archive.org/download/night-train-1946/night_train_1946_restored.mkv", 3.1 * GIB, 0.12, 3.9 * MIB, 6),
+    ("https://ftp.ensembl.org/pub/release-115/variation/homo_sapiens-chr7.vcf.gz", 1.9 * GIB, 0.55, 7.4 * MIB, 8),
+    ("https://cdn.example.com/store/city-builder-2-soundtrack.flac.zip", 1.1 * GIB, 0.71, 4.8 * MIB, 4),
+    ("https://maps.example.org/tiles/europe-contours-z14.mbtiles", 38.2 * GIB, 0.08, 9.6 * MIB, 8),
+    ("https://data.example.gov/census/2025/microdata-person-records.parquet", 6.3 * GIB, 0.39, 5.1 * MIB, 6),
+    ("https://files.example.net/firmware/router-ax-9.2.1.bin", 61 * MIB, 0.83, 1.2 * MIB, 2),
+    ("https://mirror.example.edu/debian/pool/main/f/firefox/firefox_143.0-1_amd64.deb", 74 * MIB, 0.26, 880 * 1024, 1),
+    ("https://photos.example.com/albums/iceland-2026/originals.tar", 12.7 * GIB, 0.77, 2.4 * MIB, 4),
     ("sftp://backup.example.net/nightly/postgres-2026-09-21.dump", 870 * MIB, 0.94, 11.0 * MIB, 1),
 )  # fmt: skip
 QUEUED = (
@@ -57,7 +63,7 @@ def engine() -> FakeEngine:
     """Set the stage."""
     fake = FakeEngine(
         clock=lambda: NOON,
-        limits=Limits(downloads=6, rate=120 * MIB),
+        limits=Limits(downloads=14, rate=160 * MIB),
         folder="/home/ada/Downloads",
         info=EngineInfo(
             name="embedded", version="1", folder="/home/ada/Downloads", free=int(412.6 * GIB), endpoint="127.0.0.1:8080"
@@ -107,13 +113,8 @@ def _standing(fake: FakeEngine) -> None:
     )  # fmt: skip
     fake.put("https://cdn.example.com/game/assets-hd.pak", state=State.VERIFYING, script=Script(size=int(7.2 * GIB)),
              done=int(7.2 * GIB), age=620, checksum="sha256:" + "4b" * 32)  # fmt: skip
-    fake.put("https://video.example.org/talks/keynote-2160p.mp4", state=State.PAUSED, script=Script(size=int(2.2 * GIB)),
-             done=int(1.3 * GIB), age=600)  # fmt: skip
-
-
-def requests() -> list[AddRequest]:
-    """Give a request that the add dialog might make."""
-    return [AddRequest("https://example.org/a.iso", options=Options(connections=4))]
+    fake.put("https://video.example.org/talks/keynote-2160p.mp4", state=State.PAUSED,
+             script=Script(size=int(2.2 * GIB)), done=int(1.3 * GIB), age=600)  # fmt: skip
 
 
 class Book:
@@ -140,7 +141,8 @@ class Book:
 
 
 SETTINGS = (
-    ("folder", "Downloads", "Where files go, unless a category or the add dialog says otherwise.", "/home/ada/Downloads",
+    ("folder", "Downloads", "Where files go, unless a category or the add dialog says otherwise.",
+     "/home/ada/Downloads",
      "~/Downloads", (), True, False),
     ("downloads", "Downloads", "How many downloads run at once.", "6", "5", (), True, False),
     ("per_download", "Downloads", "Connections that one download may open.", "8", "8", (), True, False),
@@ -153,12 +155,14 @@ SETTINGS = (
     ("proxy.all", "Network", "Proxy for every scheme, as a URL.", "", "", (), True, False),
     ("policy.private", "Network", "Whether private and loopback addresses may be reached.", "true", "true", (), True,
      True),
-    ("endpoint.listen", "Endpoint", "Where the HTTP endpoint listens; a list of ADDRESS:PORT.", "127.0.0.1:8080", "", (),
+    ("endpoint.listen", "Endpoint", "Where the HTTP endpoint listens; a list of ADDRESS:PORT.",
+     "127.0.0.1:8080", "", (),
      False, False),
     ("screen.theme", "Screen", "Colours: dark, light, or a theme that Textual brings.", "dark", "dark",
      ("dark", "light", "nord", "gruvbox", "textual-ansi"), True, False),
     ("screen.density", "Screen", "One line for a download, or two.", "compact", "compact", ("compact", "comfortable"),
      True, False),
     ("screen.bell", "Screen", "Ring the terminal's bell when a download ends.", "false", "false", (), True, True),
-    ("screen.keys", "Screen", "A file that gives actions other keys, by binding id.", "keys.toml", "", (), False, False),
+    ("screen.keys", "Screen", "A file that gives actions other keys, by binding id.", "keys.toml",
+     "", (), False, False),
 )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Take the pictures of `screenshots/`: SVG as Textual exports it, and PNG from the same cells. Clock and data are frozen.
+"""Take the pictures of `screenshots/`: SVG from Textual, PNG from the same cells; clock and data are frozen.
 
-    python scripts/screenshots.py [NAME…] [--folder DIR]
+python scripts/screenshots.py [NAME…] [--folder DIR]
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import html
+import math
 import os
 import re
 import subprocess
@@ -70,7 +71,7 @@ async def take(picture: Picture) -> str:
     """Play a picture's keys and give its SVG."""
     settings = ScreenSettings(theme=picture.theme, ascii=False)
     app = build(scene.engine(), settings=settings, book=scene.Book(), clock=lambda: scene.NOON)
-    app.session.speeds.extend(100e6 + 30e6 * (((n * 37) % 11) / 11 - 0.5) * min(1, n / 20) for n in range(60))
+    app.session.speeds.extend(90e6 + 75e6 * math.sin(n / 2.2) * math.cos(n / 5) for n in range(60))
     async with app.run_test(size=picture.size) as pilot:
         await pilot.pause()
         if picture.paste:
@@ -79,16 +80,19 @@ async def take(picture: Picture) -> str:
         for key in picture.keys:
             await pilot.press(key)
             await pilot.pause()
-        await app.workers.wait_for_complete(
-            [worker for worker in app.workers if worker.group in ("store", "details", "command")]
-        )
+        # The news are followed for ever, so only these are waited for; an empty list would mean all of them.
+        busy = [worker for worker in app.workers if worker.group in ("store", "details", "command")]
+        if busy:
+            await app.workers.wait_for_complete(busy)
         if app.focused is not None and hasattr(app.focused, "cursor_blink"):
             app.focused.cursor_blink = False
         await pilot.pause()
         return app.export_screenshot(title="tui-downloads")
 
 
-_TEXT = re.compile(r'<text class="([^"]+)" x="([\d.]+)" y="([\d.]+)" textLength="[\d.]+" clip-path="[^"]+">([^<]*)</text>')
+_TEXT = re.compile(
+    r'<text class="([^"]+)" x="([\d.]+)" y="([\d.]+)" textLength="[\d.]+" clip-path="[^"]+">([^<]*)</text>'
+)
 _LOW, _SHADES = "▁▂▃▄▅▆▇█", {"░": 0.25, "▒": 0.5, "▓": 0.75}
 
 

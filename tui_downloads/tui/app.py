@@ -64,9 +64,7 @@ class DownloadsApp(App[int]):
             self.set_keymap(dict(session.settings.keys))
 
     def get_css_variables(self) -> dict[str, str]:
-        own = shades(self.current_theme)
-        field = {"tui-field": own["tui-line"], "tui-field-focus": own["tui-cursor"]}
-        return {**super().get_css_variables(), **own, **field}
+        return {**super().get_css_variables(), **shades(self.current_theme)}
 
     def on_mount(self) -> None:
         self.set_class(not self.session.glyphs.frame, "-ascii")

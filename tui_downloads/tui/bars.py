@@ -13,6 +13,8 @@ from .line_bar import Part
 from .panes import KEYS, TITLES
 
 SPARK = 16
+LOW = 1 << 30
+"""Free bytes below which the figure is red."""
 
 
 def tab_parts(pane: str, counts: Mapping[str, int], facts: Sequence[tuple[str, str]]) -> list[Part]:
@@ -20,17 +22,18 @@ def tab_parts(pane: str, counts: Mapping[str, int], facts: Sequence[tuple[str, s
     parts = [Part(" ")]
     for number, key in enumerate(KEYS, 1):
         chosen = key == pane
+        # On a narrow terminal the titles of the other panes go first, from the right; the numbers stay.
+        rank = 0 if chosen else 1 + number
         parts.append(Part(f" {number} ", "chosen" if chosen else "key", f"pane_{key}"))
         count = counts.get(key, 0)
         style = "chosen" if chosen else "muted"
         alarm = key == "errors" and count and not chosen
-        parts.append(Part(TITLES[key], style, f"pane_{key}"))
+        parts.append(Part(f"{TITLES[key]} ", style, f"pane_{key}", rank))
         if count:
-            parts.append(Part(f" {count}", "error" if alarm else style, f"pane_{key}", rank=2))
-        parts.append(Part(" ", style, f"pane_{key}"))
-        parts.append(Part(" ", rank=1))
-    for text, style in facts:
-        parts.append(Part(f"{text} ", style, rank=3, right=True))
+            parts.append(Part(f"{count} ", "error" if alarm else style, f"pane_{key}", rank=8))
+        parts.append(Part(" ", rank=9))
+    for at, (text, style) in enumerate(facts):
+        parts.append(Part(f"  {text} " if at else f"{text} ", style, rank=12 + at, right=True))
     return parts
 
 
@@ -49,20 +52,19 @@ def status_parts(snapshot: Snapshot, speeds: Iterable[float], glyphs: Glyphs, *,
     ]  # fmt: skip
     shown = [(f"{number} {word}", style) for number, word, style in counts if number or word == "active"]
     for at, (text, style) in enumerate(shown):
-        parts.append(Part(text + (dot if at < len(shown) - 1 else ""), style, rank=4 if at else 2))
+        if at:
+            parts.append(Part(dot, "muted", rank=4 + at))
+        parts.append(Part(text, style, rank=4 + at if at else 2))
     if frozen:
         parts.append(Part("  FROZEN", "warning", "view_freeze"))
-    right: list[tuple[str, str, str, int]] = []
     if limits.rate:
-        right.append((f"limit {figures.speed(float(limits.rate))}", "warning", "limits_edit", 3))
+        parts.append(Part(f"limit {figures.speed(float(limits.rate))} ", "warning", "limits_edit", 3, right=True))
     if info.free is not None:
-        low = info.free < 1 << 30
-        right.append((f"free {figures.size(info.free)}", "error" if low else "muted", "", 5))
-    right.append((f"endpoint {info.endpoint}" if info.endpoint else "endpoint off", "muted", "app_endpoint", 7))
-    right.append((f"{info.name}{' read-only' if info.read_only else ''}", "muted", "", 6))
-    for at, (text, style, action, rank) in enumerate(right):
-        gap = dot if at < len(right) - 1 else " "
-        parts.append(Part(text + gap, style, action, rank, right=True))
+        if limits.rate:
+            parts.append(Part(dot[1:], "muted", "", 9, right=True))
+        parts.append(
+            Part(f"free {figures.size(info.free)} ", "error" if info.free < LOW else "muted", "", 9, right=True)
+        )
     return parts
 
 
@@ -77,6 +79,7 @@ def key_parts(possible: Iterable[Action], keymap: Mapping[str, str]) -> list[Par
         if action.id not in allowed:
             continue
         key = shown_keys(action, keymap)[0]
+        # Key and word go together: equal ranks are dropped at once.
         rank = 0 if action.id in always else 1 + place
         parts.append(Part(key, "key", action.method, rank))
         parts.append(Part(f" {action.short}  ", "muted", action.method, rank))

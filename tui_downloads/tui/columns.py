@@ -125,15 +125,15 @@ COLUMNS: dict[str, Column] = {
         Column("place", "#", 5, 2, lambda v, c: "" if v.position is None else str(v.position + 1), right=True,
                style=lambda v: "muted", sort="position"),
         Column("state", "State", 14, 0, _state, style=lambda v: STATE_STYLES[v.state], sort="state"),
-        Column("name", "Name", SMALLEST_NAME, 0, lambda v, c: shown_name(v), flexible=3, sort="name"),
+        Column("name", "Name", SMALLEST_NAME, 0, lambda v, c: shown_name(v), flexible=8, sort="name"),
         Column("size", "Size", 9, 4, _size, right=True, style=_ended_style, sort="size"),
         Column("bar", "Progress", 12, 6, lambda v, c: "", flexible=1, sort="done"),
         Column("percent", "Done", 4, 1, _percent, right=True, sort="done"),
         Column("speed", "Speed", 10, 2, lambda v, c: figures.speed(v.speed), right=True, sort="speed"),
         Column("eta", "ETA", 6, 3, _eta, right=True, style=lambda v: "muted", sort="eta"),
-        Column("connections", "Conn", 4, 7, lambda v, c: str(v.connections) if v.state in RUNNING else "",
+        Column("connections", "Conn", 4, 7, lambda v, c: str(v.connections or "") if v.state in RUNNING else "",
                right=True, style=lambda v: "muted"),
-        Column("host", "Host", 18, 8, lambda v, c: visible(v.host), style=lambda v: "muted", sort="host"),
+        Column("host", "Host", 16, 8, lambda v, c: visible(v.host), flexible=1, style=lambda v: "muted", sort="host"),
         Column("priority", "Prio", 4, 5, lambda v, c: f"{v.priority:+d}" if v.priority else "", right=True,
                sort="priority"),
         Column("start", "Starts", 19, 6, _start, style=lambda v: "muted"),
@@ -141,7 +141,7 @@ COLUMNS: dict[str, Column] = {
                style=lambda v: "muted", sort="created"),
         Column("ended", "Ended", 12, 3, lambda v, c: figures.moment(v.finished_at, c.now), right=True,
                style=lambda v: "muted", sort="finished"),
-        Column("folder", "Folder", 24, 10, lambda v, c: visible(v.folder), style=lambda v: "muted"),
+        Column("folder", "Folder", 20, 10, lambda v, c: visible(v.folder), flexible=3, style=lambda v: "muted"),
         Column("code", "Cause", 21, 3, lambda v, c: v.error.code.lower().replace("_", " ") if v.error else "waiting",
                style=lambda v: "error" if v.error else "warning"),
         Column("message", "What happened", 24, 6, _cause, flexible=3, style=lambda v: "muted"),
@@ -156,25 +156,25 @@ COLUMNS: dict[str, Column] = {
 ACTIVE = ("state", "name", "size", "bar", "percent", "speed", "eta", "connections", "host")
 QUEUE = ("place", "name", "size", "priority", "start", "host", "added")
 HISTORY = ("state", "name", "size", "ended", "host", "folder")
-ERRORS = ("code", "name", "message", "fault", "retry", "ended")
+ERRORS = ("code", "name", "size", "percent", "fault", "retry", "ended", "host")
 
 
-def place(keys: Sequence[str], width: int, glyphs: Glyphs) -> list[Placed]:
+def place(keys: Sequence[str], width: int, glyphs: Glyphs, gap: int = GAP) -> list[Placed]:
     """Choose which columns fit and how wide each is; the least important give way first."""
     chosen = [COLUMNS[key] for key in keys if key in COLUMNS]
     if not glyphs.graphs:
         chosen = [column for column in chosen if column.key != "bar"]
-    while len(chosen) > 1 and sum(column.width + GAP for column in chosen) - GAP > width:
+    while len(chosen) > 1 and sum(column.width + gap for column in chosen) - gap > width:
         chosen.remove(max(chosen, key=lambda column: column.rank))
-    spare = width - sum(column.width + GAP for column in chosen) + GAP
+    spare = width - sum(column.width + gap for column in chosen) + gap
     shares = sum(column.flexible for column in chosen)
     placed, at = [], 0
     for column in chosen:
         extra = spare * column.flexible // shares if shares and spare > 0 else 0
         placed.append(Placed(column, at, column.width + extra))
-        at += column.width + extra + GAP
+        at += column.width + extra + gap
     # What rounding left over goes to the first flexible column, so that the last one ends at the edge.
-    rest = width - (at - GAP)
+    rest = width - (at - gap)
     if rest > 0 and shares:
         first = next(index for index, entry in enumerate(placed) if entry.column.flexible)
         grown = placed[first]

@@ -130,10 +130,10 @@ def segments(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> lis
         return [title("Segments"), *(words(span) for span in spans)]
     cursors = [connection.position for connection in detail.connections]
     drawn = graphs.segment_map(detail.spans, cursors, size, width, height, glyphs)
-    looks = {"done": "$accent", "live": "$success bold", "missing": "$tui-faint"}
+    looks = {"done": "$tui-graph", "live": "$success bold", "missing": "$tui-faint"}
     lines = [Content("").join([words((text, looks[style])) for text, style in runs]) for runs in drawn]
     legend = words(
-        (glyphs.shades[4], "$accent"), (" here  ", "$tui-muted"), (glyphs.shades[3], "$success bold"),
+        (glyphs.shades[4], "$tui-graph"), (" here  ", "$tui-muted"), (glyphs.shades[3], "$success bold"),
         (" arriving  ", "$tui-muted"), (glyphs.shades[1], "$tui-faint"), (" missing", "$tui-muted"),
     )  # fmt: skip
     return [title("Segments", note), *lines, legend]
@@ -166,7 +166,7 @@ def speed(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[C
     mean = sum(samples) / len(samples)
     note = f"peak {figures.speed(max(samples)) or '0'}, mean {figures.speed(mean) or '0'}, {len(samples)} s"
     drawn = graphs.speed_graph(samples, width, height, glyphs)
-    return [title("Speed", note), *(words((line, "$accent")) for line in drawn)]
+    return [title("Speed", note), *(words((line, "$tui-graph")) for line in drawn)]
 
 
 def files(detail: DetailView, width: int, glyphs: Glyphs) -> list[Content]:

@@ -153,7 +153,7 @@ class DownloadActions(ViewActions):
                 self.ask(self.session.desk.remove_with_files(self._ids(views)))
                 self._done_with_marks()
 
-        self.app.push_screen(removal(views), answered)
+        self.app.push_screen(removal(views, self.app.size.width), answered)
 
     def action_download_retry(self) -> None:
         views = self.targets()

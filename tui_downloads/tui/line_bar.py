@@ -94,11 +94,11 @@ class LineBar(Widget):
         width = self.size.width
         parts = [Part(visible(p.text), p.style, p.action, p.rank, p.right) for p in self._parts]
         used = sum(cell_len(part.text) for part in parts)
-        for part in sorted((part for part in parts if part.rank), key=lambda part: -part.rank):
+        for rank in sorted({part.rank for part in parts if part.rank}, reverse=True):
             if used <= width:
                 break
-            parts.remove(part)
-            used -= cell_len(part.text)
+            parts = [part for part in parts if part.rank != rank]
+            used = sum(cell_len(part.text) for part in parts)
         left = [part for part in parts if not part.right]
         right = [part for part in parts if part.right]
         self._cells, self._hits = [], []

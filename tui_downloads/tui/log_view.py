@@ -28,7 +28,7 @@ class Entry:
     style: str = "row"
 
 
-class LogView(ScrollView, can_focus=True):
+class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     """Lines that scroll; it follows the newest until somebody scrolls up."""
 
     COMPONENT_CLASSES = {f"log--{name}" for name in ("row", "muted", "accent", "success", "warning", "error")}  # noqa: RUF012

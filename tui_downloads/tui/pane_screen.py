@@ -22,7 +22,7 @@ from .fields import SafeInput
 from .line_bar import LineBar
 from .log_view import LogView
 from .paged_rows import PagedRows
-from .panes import KEYS, KINDS, STORE_QUERIES, in_active, in_queue
+from .panes import KEYS, KINDS, STORE_QUERIES, TWO_LINES, in_active, in_queue
 from .rows import SORTS, LiveRows, difference
 from .safe_text import safe_text, visible, words
 from .session import Session
@@ -288,8 +288,9 @@ class PaneScreen(Screen[None]):
         """Write the footer."""
 
     def _facts(self) -> list[tuple[str, str]]:
-        facts = []
+        facts: list[tuple[str, str]] = []
         table = self.table
+        info = self.session.snapshot.info
         if self._filter.problems:
             facts.append((visible(str(self._filter.problems[0])), "warning"))
         if self._filter.text:
@@ -298,6 +299,8 @@ class PaneScreen(Screen[None]):
             facts.append((f"{len(table.marked)} marked ", "accent"))
         if table is not None and table.ranging:
             facts.append(("range ", "accent"))
+        facts.append((f"{visible(info.name)}{' read-only' if self.session.read_only else ''}", "muted"))
+        facts.append((f"http {visible(info.endpoint)}" if info.endpoint else "http off", "muted"))
         return facts
 
     @on(DownloadTable.Moved)
@@ -347,7 +350,7 @@ class PaneScreen(Screen[None]):
         )
         orders, chosen = _object(found.get("orders")), _object(found.get("columns"))
         for key, table in self.tables.items():
-            table.comfortable = comfortable
+            table.comfortable = comfortable or key in TWO_LINES
             keys = chosen.get(key) or (self.session.settings.columns if key == "active" else ())
             if isinstance(keys, Sequence) and not isinstance(keys, str) and keys:
                 table.show_columns([name for name in keys if isinstance(name, str)])

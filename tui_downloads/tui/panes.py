@@ -11,6 +11,8 @@ from tui_downloads.core.snapshots import DownloadView, Query
 from . import columns
 
 KEYS = ("active", "queue", "history", "errors", "log")
+TWO_LINES = frozenset({"errors"})
+"""Panes whose rows always have a second line: cause and next step."""
 TITLES = {"active": "Active", "queue": "Queue", "history": "History", "errors": "Errors", "log": "Log"}
 
 

@@ -72,16 +72,19 @@ class SettingsScreen(Screen[bool]):
         menu = self.query_one(OptionList)
         self._entries = list(self._book.entries())
         width = max(24, self.size.width - 4)
-        name_width = min(max([20, *(len(entry.key.rpartition(".")[2]) for entry in self._entries)]) + 2, width // 2)
+        name_width = min(max([20, *(len(_short(entry)) for entry in self._entries)]) + 2, width // 2)
         options: list[Option] = []
         self._places = []
         group = ""
         for entry in self._entries:
             if entry.group != group:
+                if group:
+                    options.append(Option(words(" "), disabled=True))
+                    self._places.append(None)
                 group = entry.group
                 options.append(Option(words((f" {group}", "bold $accent")), disabled=True))
                 self._places.append(None)
-            name = pad(elide("  " + entry.key.rpartition(".")[2].replace("_", " "), name_width), name_width)
+            name = pad(elide("  " + _short(entry), name_width), name_width)
             touched = entry.value != entry.default
             value = elide(visible(entry.value) or "–", width - name_width - 2)
             options.append(Option(words(name, (value, "bold" if touched else "$tui-muted"))))
@@ -165,3 +168,8 @@ class SettingsScreen(Screen[bool]):
             self._close_box()
             return
         self.dismiss(self._changed)
+
+
+def _short(entry: SettingEntry) -> str:
+    """Give a setting's name below its group."""
+    return entry.key.removeprefix(f"{entry.group.lower()}.").replace("_", " ")

@@ -31,7 +31,7 @@ _STYLES = (
 )  # fmt: skip
 
 
-class DownloadTable(ScrollView, can_focus=True):
+class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of downloads with a cursor and marks that follow ids, not places."""
 
     COMPONENT_CLASSES = {f"table--{name}" for name in _STYLES}  # noqa: RUF012
@@ -39,7 +39,7 @@ class DownloadTable(ScrollView, can_focus=True):
     DownloadTable {
         height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
         & > .table--row { color: $foreground; background: $background; }
-        & > .table--cursor { background: $tui-cursor; text-style: bold; }
+        & > .table--cursor { background: $tui-cursor; }
         & > .table--cursor-idle { background: $tui-cursor-idle; }
         & > .table--marked { color: $accent; text-style: bold; }
         & > .table--header { color: $tui-muted; background: $background; }
@@ -93,6 +93,7 @@ class DownloadTable(ScrollView, can_focus=True):
         self._cursor = 0
         self._cursor_id = ""
         self._placed: list[Placed] = []
+        self._gap = GAP
         self._shown: dict[int, Row] = {}
         self._strips: dict[Row, Strip] = {}
         self._palette: dict[str, Style] = {}
@@ -129,7 +130,9 @@ class DownloadTable(ScrollView, can_focus=True):
 
     def relayout(self) -> None:
         """Place the columns anew and paint everything."""
-        self._placed = columns.place(self.keys, max(1, self.size.width - PREFIX - GAP), self.glyphs)
+        self._gap = 2 if self.size.width >= 132 else GAP
+        room = max(1, self.size.width - PREFIX - GAP)
+        self._placed = columns.place(self.keys, room, self.glyphs, self._gap)
         self._strips.clear()
         self._shown.clear()
         self._resize_virtual()
@@ -380,7 +383,7 @@ class DownloadTable(ScrollView, can_focus=True):
             Segment(self.glyphs.mark if marked else " ", accent),
             Segment(" ", base),
         ]
-        gap = Segment(" " * GAP, base)
+        gap = Segment(" " * self._gap, base)
         for number, (text, style) in enumerate(cells):
             if number:
                 segments.append(gap)
@@ -416,7 +419,7 @@ class DownloadTable(ScrollView, can_focus=True):
                 arrow = self.glyphs.down if self.reverse_shown else self.glyphs.up
                 title = f"{elide(title, max(1, entry.width - len(arrow)), dots='')}{arrow}"
             if number:
-                parts.append(" " * GAP)
+                parts.append(" " * self._gap)
             parts.append(pad(elide(title, entry.width, dots=""), entry.width, right=entry.column.right))
         return Strip([Segment("".join(parts), style)]).adjust_cell_length(width, style)
 

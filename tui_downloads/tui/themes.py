@@ -53,6 +53,9 @@ def shades(theme: Theme) -> dict[str, str]:
         "tui-chosen": background.blend(accent, 0.24).hex,
         "tui-chosen-text": foreground.blend(accent, 0.25).hex,
         "tui-dialog": background.blend(foreground, 0.045).hex,
+        "tui-field": background.blend(foreground, 0.12).hex,
+        "tui-field-focus": background.blend(accent, 0.22).hex,
+        "tui-graph": background.blend(accent, 0.62).hex,
     }
 
 

@@ -10,7 +10,7 @@ from .columns import COLUMNS
 from .dialogs.choice import Choice, ChoiceDialog, SeveralDialog
 from .fields import SafeInput
 from .pane_screen import PaneScreen
-from .panes import KINDS, SORT_NAMES
+from .panes import KINDS, SORT_NAMES, TWO_LINES
 from .rows import LiveRows
 
 
@@ -141,7 +141,9 @@ class ViewActions(PaneScreen):
         self.app.push_screen(SeveralDialog("Columns", choices), chosen)
 
     def action_view_density(self) -> None:
-        for table in self.tables.values():
+        for key, table in self.tables.items():
+            if key in TWO_LINES:
+                continue
             table.comfortable = not table.comfortable
             table.relayout()
             table.move_by(0)

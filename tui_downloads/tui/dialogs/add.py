@@ -47,6 +47,7 @@ class AddDialog(Dialog[Added]):
     """Ask for links and how to fetch them."""
 
     heading = "Add downloads"
+    AUTO_FOCUS = "#links"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("f10,ctrl+s", "take", "Add", priority=True),
         Binding("ctrl+d", "focus_options", show=False),
@@ -98,8 +99,10 @@ class AddDialog(Dialog[Added]):
         )
 
     def on_mount(self) -> None:
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
         links = self.query_one("#links", SafeTextArea)
-        links.focus()
         links.move_cursor(links.document.end)
         self._judge()
 
@@ -130,6 +133,9 @@ class AddDialog(Dialog[Added]):
             entry = self.query_one(f"#{id}", SafeInput)
             if not entry.value and value:
                 entry.value = clean_lines(value)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_verdicts)
 
     def _show_verdicts(self) -> None:
         width = max(20, self.query_one("#verdicts").size.width - 2)

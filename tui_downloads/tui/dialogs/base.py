@@ -23,11 +23,13 @@ class Dialog(ModalScreen[T]):
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close", show=False)]
     heading = ""
+    danger = False
+    """Something is lost by saying yes."""
     hint = ""
     """Keys, at the bottom of the box."""
 
     def compose(self) -> ComposeResult:
-        with Vertical(classes="box") as box:
+        with Vertical(classes="box danger" if self.danger else "box") as box:
             box.border_title = safe_text(self.heading)
             yield from self.body()
             if self.hint:

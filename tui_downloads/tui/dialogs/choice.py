@@ -32,6 +32,8 @@ class Choice:
 class ChoiceDialog(Dialog[str]):
     """Choose one of a few lines."""
 
+    AUTO_FOCUS = "OptionList"
+
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "step(1)", show=False),
         Binding("k", "step(-1)", show=False),
@@ -60,9 +62,6 @@ class ChoiceDialog(Dialog[str]):
         menu.highlighted = current
         yield menu
 
-    def on_mount(self) -> None:
-        self.query_one(OptionList).focus()
-
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         self.dismiss(self._choices[event.option_index].key)
 
@@ -87,6 +86,8 @@ class ChoiceDialog(Dialog[str]):
 class SeveralDialog(Dialog[tuple[str, ...]]):
     """Choose any number of lines, in the order they are listed."""
 
+    AUTO_FOCUS = "SelectionList"
+
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Take", priority=True), Binding("d", "defaults")]
 
     def __init__(self, heading: str, choices: Sequence[Choice]) -> None:
@@ -99,9 +100,6 @@ class SeveralDialog(Dialog[tuple[str, ...]]):
         yield SelectionList[str](
             *(Selection(safe_text(choice.label), choice.key, choice.current) for choice in self._choices), compact=True
         )
-
-    def on_mount(self) -> None:
-        self.query_one(SelectionList).focus()
 
     def action_take(self) -> None:
         chosen = set(self.query_one(SelectionList).selected)

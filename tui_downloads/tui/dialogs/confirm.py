@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
@@ -23,6 +22,9 @@ MOST_LISTED = 200
 
 class ConfirmDialog(Dialog[bool]):
     """Ask yes or no."""
+
+    AUTO_FOCUS = "#no"
+    danger = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "answer(True)", "Yes"),
@@ -49,13 +51,6 @@ class ConfirmDialog(Dialog[bool]):
             classes="buttons",
         )
 
-    def compose(self) -> ComposeResult:
-        yield from super().compose()
-
-    def on_mount(self) -> None:
-        self.query_one(".box", Vertical).add_class("danger")
-        self.query_one("#no", Button).focus()
-
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")
 
@@ -69,7 +64,7 @@ class ConfirmDialog(Dialog[bool]):
         self.dismiss(False)
 
 
-def removal(views: Sequence[DownloadView]) -> ConfirmDialog:
+def removal(views: Sequence[DownloadView], width: int) -> ConfirmDialog:
     """Ask before files are deleted: every path, and how much it is in all."""
     finished = sum(1 for view in views if view.fraction == 1.0)
     total = sum(view.size if view.fraction == 1.0 and view.size else view.done for view in views)
@@ -82,9 +77,10 @@ def removal(views: Sequence[DownloadView]) -> ConfirmDialog:
         ("\nThis can't be undone.", "$tui-muted"),
     )
     lines = []
+    room = max(20, min(84, width * 96 // 100) - 20)
     for view in views[:MOST_LISTED]:
         held = view.size if view.fraction == 1.0 and view.size else view.done
-        lines.append(words((f"{figures.size(held):>9}  ", "$tui-muted"), safe_text(view.path)))
+        lines.append(words((f"{figures.size(held):>9}  ", "$tui-muted"), safe_text(view.path, width=room)))
     if many > MOST_LISTED:
         lines.append(words((f"… and {many - MOST_LISTED} more", "$tui-muted")))
     return ConfirmDialog("Remove with files", lead, lines, yes="Delete")

@@ -28,6 +28,7 @@ class HelpDialog(Dialog[None]):
     """Every key, by group."""
 
     heading = "Keys"
+    AUTO_FOCUS = "VerticalScroll"
     hint = "esc or ? close"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,q,f1", "leave", show=False),
@@ -41,9 +42,6 @@ class HelpDialog(Dialog[None]):
 
     def body(self) -> Iterable[Widget]:
         yield VerticalScroll(Static(help_text(self._keymap)), classes="lines")
-
-    def on_mount(self) -> None:
-        self.query_one(VerticalScroll).focus()
 
     def action_scroll(self, by: int) -> None:
         self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)

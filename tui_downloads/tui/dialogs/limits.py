@@ -40,6 +40,7 @@ class LimitsDialog(Dialog[Limits]):
     """Edit the limits; enter takes them at once."""
 
     heading = "Limits"
+    AUTO_FOCUS = "#rate"
     hint = "enter take   tab next   esc leave"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Take", priority=True)]
 
@@ -56,9 +57,6 @@ class LimitsDialog(Dialog[Limits]):
             children += field(label, SafeInput(value=str(getattr(self._limits, name)), type="integer", id=name))
         yield Grid(*children, classes="form")
         yield Static("", id="problem", classes="problem")
-
-    def on_mount(self) -> None:
-        self.query_one("#rate", SafeInput).focus()
 
     def action_take(self) -> None:
         changes: dict[str, int] = {}

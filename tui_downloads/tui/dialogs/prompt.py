@@ -22,6 +22,7 @@ class RefreshDialog(Dialog[str]):
     """Ask for a fresh link; empty text means to try the old one again."""
 
     heading = "Retry, or refresh the link"
+    AUTO_FOCUS = "SafeInput"
     hint = "enter go on   esc leave"
 
     def __init__(self, view: DownloadView) -> None:
@@ -40,9 +41,6 @@ class RefreshDialog(Dialog[str]):
         yield Static(Content("\n").join(lines), classes="lead")
         yield SafeInput(value=typed(view.url), placeholder="A fresh link to the same file")
         yield Static("", id="problem", classes="problem")
-
-    def on_mount(self) -> None:
-        self.query_one(SafeInput).focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
         text = event.value.strip()
