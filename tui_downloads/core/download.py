@@ -117,8 +117,10 @@ class Download:
 
     def view(self) -> DownloadView:
         """Freeze what outsiders may see; links carry no userinfo, secrets are left out."""
-        done_files = 0
-        if len(self.files) > 1:
+        done_files, all_files = 0, max(1, len(self.files))
+        if "members" in self.meta:
+            done_files, all_files = self.meta["members"]
+        elif len(self.files) > 1:
             done_files = sum(1 for file in self.files if file.state == "complete")
         elif self.state is State.COMPLETE:
             done_files = 1
@@ -157,7 +159,7 @@ class Download:
             validator=self.validator,
             content_type=self.content_type,
             mirrors=self.request.mirrors,
-            files_total=max(1, len(self.files)),
+            files_total=all_files,
             files_done=done_files,
             duplicate_of=self.duplicate_of,
             meta=dict(self.meta) if self.meta else EMPTY,

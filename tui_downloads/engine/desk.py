@@ -22,6 +22,7 @@ from tui_downloads.transport import auto as transports
 
 from .adding import Adding
 from .base import HostView, Outcome
+from .bundles import Cleaner
 from .changing import Changing
 from .gate import Gates
 from .hub import Hub
@@ -67,7 +68,9 @@ class Desk:
         self.changing = Changing(self.manager, self.adding)
         self.removing = Removing(self.manager)
         self.recovery = Recovery(self.manager, setup)
+        self.cleaner = Cleaner(self, float(setup.extras.get("bundle_keep", 0)))
         self._space: asyncio.Task[None] | None = None
+        self._cleaning: asyncio.Task[None] | None = None
 
     # Life ...........................................................................................................
 
@@ -83,6 +86,7 @@ class Desk:
             self.services.hub.emit("log", "", "", {"message": notice})
         if not self.setup.foreground:
             self._space = asyncio.get_running_loop().create_task(self._watch_space())
+            self._cleaning = asyncio.get_running_loop().create_task(self.cleaner.run())
         self.views.publish()
         self.manager.pump_soon()
 
@@ -99,8 +103,9 @@ class Desk:
 
     async def close(self) -> None:
         """Stop with a checkpoint."""
-        if self._space is not None:
-            self._space.cancel()
+        for task in (self._space, self._cleaning):
+            if task is not None:
+                task.cancel()
         self.ticker.close()
         await self.manager.close()
         await self.removing.close()

@@ -29,6 +29,15 @@ class Adopt(Detour):
         self.path = path
 
 
+class Unfold(Detour):
+    """The link leads to the list of the files that are meant, or names one that describes its file."""
+
+    def __init__(self, content_type: str = "", described_by: str = "") -> None:
+        super().__init__(content_type or described_by)
+        self.content_type = content_type
+        self.described_by = described_by
+
+
 class Skipped(Detour):
     """The target is there and the policy says to leave it."""
 

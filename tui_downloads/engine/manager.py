@@ -336,6 +336,7 @@ class Manager:
         file.state, file.part = "complete", None
         file.done = file.size = file.size if file.size is not None else file.done
         if item.settled is not None:
+            file.path = f"{file.path[: file.path.rfind('/') + 1]}{outcome.name}"
             return
         file.path = download.name = outcome.name
         if outcome.skipped:

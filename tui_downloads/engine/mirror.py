@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.resource import Resource, Validator
+from tui_downloads.core.spans import SpanSet
 from tui_downloads.transport.base import Reach, Request
 
 
@@ -37,6 +38,10 @@ class Mirror:
     """Monotonic seconds before which it is left alone."""
     dead: DownloadError | None = None
     lied: bool = False
+    doubted: bool = False
+    """It may have brought the bytes of a bad piece."""
+    wrote: SpanSet = field(default_factory=SpanSet)
+    """What it brought, kept only where pieces can be told apart."""
 
     @property
     def if_range(self) -> str:

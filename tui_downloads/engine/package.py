@@ -1,4 +1,8 @@
-"""The files of a package, several at once, each with a state of its own."""
+"""The files of a package, several at once, each with a state of its own.
+
+A lane does not wait for its file's name: finished files are handed to the committer, which names them in batches, and
+the lane takes the next one. Whatever happens to one file, the others go on, and what is done stays.
+"""
 
 from __future__ import annotations
 
@@ -7,34 +11,43 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from tui_downloads.core.download import FileRecord
-from tui_downloads.core.errors import DownloadError
+from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.lifecycle import Move, State
 from tui_downloads.core.retries import Backoff, Retry, decide
-from tui_downloads.core.snapshots import ErrorView
 from tui_downloads.files.base import Published
 
 from .committer import Finished
 from .detours import Skipped
 from .failures import view_of
+from .transfers import host_of
 
 if TYPE_CHECKING:
     from .runner import Runner
 
 LANES = 16
 """Files of one package that move at once, at the most."""
+SEAT_WAIT = 0.05
+RENEWALS = 5
+"""Fresh links that are asked for one after the other while none of them brings a byte."""
+EXPIRED = frozenset({401, 403, 404, 410})
+"""Statuses by which servers refuse a signed link that has expired."""
+HOPELESS = frozenset({Code.DISK_FULL, Code.DISK_ERROR, Code.FOLDER_UNUSABLE, Code.DOWNLOAD_FORBIDDEN})
+"""What happens to one file and would happen to every other."""
+DONE = ("complete", "skipped")
 
 
 class PackageRunner:
     """Runs the files of one download in lanes; done files are kept whatever happens to the others."""
 
-    # Mutable state: the files that wait for a lane, and the first error that stays.
+    # Mutable state: the files that wait for a lane, those on their way to their names, and the errors that stay.
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._download = runner.download
-        self._waiting = deque(
-            file for file in runner.download.files if file.selected and file.state not in ("complete", "skipped")
-        )
+        self._waiting = deque(file for file in runner.download.files if file.selected and file.state not in DONE)
+        self._landing: set[asyncio.Future[Published]] = set()
         self._errors: list[DownloadError] = []
+        self._hopeless: DownloadError | None = None
+        self.lanes = LANES
 
     async def run(self) -> None:
         """Fetch every chosen file that is not here.
@@ -46,71 +59,113 @@ class PackageRunner:
         if download.state is State.RESOLVING:
             manager.move(download, Move.BEGIN)
         self._count()
-        lanes = min(LANES, self._runner.services.seats.limits.per_host, max(1, len(self._waiting)))
-        tasks = [asyncio.create_task(self._lane()) for _ in range(lanes)]
+        lanes = max(1, min(self.lanes, self._runner.services.seats.limits.per_host, len(self._waiting)))
+        tasks = [asyncio.create_task(self._lane(first=number == 0)) for number in range(lanes)]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        self._count()
-        if self._errors:
-            raise self._errors[0]
+            if self._landing:
+                # A file that is about to have its name is not fetched again by a run that follows at once.
+                await asyncio.wait(self._landing)
+            self._settle()
+        if self._hopeless is not None or self._errors:
+            raise self._hopeless or self._errors[0]
         manager.completed_package(self._runner)
 
-    async def _lane(self) -> None:
-        while self._waiting:
-            file = self._waiting.popleft()
-            await self._file(file)
+    def _settle(self) -> None:
+        """Put files that were interrupted back, and count what is here."""
+        for file in self._download.files:
+            if file.state == "transferring":
+                file.state = "queued"
+            if file.renew:
+                file.urls = ()  # signed links are secrets, and expire
+        self._count()
+        self._runner.manager.save_soon(self._download)
 
-    async def _file(self, file: FileRecord) -> None:
+    async def _lane(self, *, first: bool) -> None:
+        while self._waiting and self._hopeless is None:
+            await self._file(self._waiting.popleft(), first=first)
+
+    async def _file(self, file: FileRecord, *, first: bool) -> None:
+        """Fetch one file, trying again as often as its download may."""
         services = self._runner.services
+        own = self._download.request.options.retries
         backoff = Backoff(base=services.defaults.retry_base)
-        tries = 0
+        tries = renewals = 0
         while True:
             file.state, file.error = "transferring", None
+            before = file.done
             try:
-                await self._once(file)
+                await self._once(file, first=first)
+                return
             except Skipped as skipped:
-                file.state, file.path = "skipped", self._with_name(file, skipped.name)
+                file.state, file.path = "skipped", f"{file.path[: file.path.rfind('/') + 1]}{skipped.name}"
+                break
             except DownloadError as error:
-                decision = decide(error, tries, services.rng(), retries=services.defaults.retries, backoff=backoff)
+                if file.done > before:
+                    tries = renewals = 0
+                if file.renew and error.status in EXPIRED and file.urls and renewals < RENEWALS:
+                    renewals += 1
+                    file.urls = ()
+                    self._note(f"The link of {_last(file.path)} was refused ({error.status}); asking for a fresh one.")
+                    continue
+                retries = services.defaults.retries if own is None else own
+                decision = decide(error, tries, services.rng(), retries=retries, backoff=backoff)
                 tries = decision.tries
-                if isinstance(decision, Retry):
+                if isinstance(decision, Retry) and error.code not in HOPELESS:
                     await asyncio.sleep(decision.wait)
                     continue
-                file.state = "failed"
-                file.error = self._view(error)
-                self._errors.append(error)
-            break
+                self._failed(file, error)
+                break
         self._tell(file)
 
-    async def _once(self, file: FileRecord) -> None:
-        runner = self._runner
-        await runner.services.committer.room()
-        transfer = runner.make_transfer(file)
+    async def _once(self, file: FileRecord, *, first: bool) -> None:
+        """Bring one file to where only its name is missing, and hand it over."""
+        runner, services = self._runner, self._runner.services
+        await services.committer.room()
+        if file.renew and not file.urls:
+            await runner.manager.resolver.renew(runner, file)
+        host = "" if first else await self._seat(file)
         try:
-            ready = await transfer.run()
-            runner.absorb(transfer)
-            settled: asyncio.Future[Published] = asyncio.get_running_loop().create_future()
-            finished = Finished(self._download, file, ready, transfer=transfer, settled=settled)
-            runner.services.committer.submit(finished)
+            transfer = runner.make_transfer(file)
+            try:
+                ready = await transfer.run()
+            finally:
+                runner.absorb(transfer)
+                services.gates.leave(transfer)
+                runner.transfers.remove(transfer)
         finally:
-            runner.services.gates.leave(transfer)
-            runner.transfers.remove(transfer)
-        published = await settled
-        file.path = self._with_name(file, published.name)
-        file.state = "complete"
+            if host:
+                services.seats.give(host)
+        settled: asyncio.Future[Published] = asyncio.get_running_loop().create_future()
+        settled.add_done_callback(lambda future: self._landed(file, future))
+        self._landing.add(settled)
+        services.committer.submit(Finished(self._download, file, ready, transfer=transfer, settled=settled))
 
-    @staticmethod
-    def _with_name(file: FileRecord, name: str) -> str:
-        folder = file.path.rpartition("/")[0]
-        return f"{folder}/{name}" if folder else name
+    async def _seat(self, file: FileRecord) -> str:
+        """Wait for a connection of the file's host; the download's own seat is the first lane's."""
+        host = host_of(file.urls[0]) if file.urls else self._download.host
+        seats = self._runner.services.seats
+        while not seats.take(host):  # noqa: ASYNC110 - seats are given back by whoever has one, without a word
+            await asyncio.sleep(SEAT_WAIT)
+        return host
 
-    @staticmethod
-    def _view(error: DownloadError) -> ErrorView:
-        return view_of(error)
+    def _landed(self, file: FileRecord, future: asyncio.Future[Published]) -> None:
+        """A file has its name, or could not get it."""
+        self._landing.discard(future)
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, DownloadError):
+            self._failed(file, error)
+        self._tell(file)
+
+    def _failed(self, file: FileRecord, error: DownloadError) -> None:
+        file.state, file.error = "failed", view_of(error)
+        self._errors.append(error)
+        if error.code in HOPELESS and self._hopeless is None:
+            self._hopeless = error
 
     def _count(self) -> None:
         chosen = [file for file in self._download.files if file.selected]
@@ -118,9 +173,17 @@ class PackageRunner:
         self._download.size = None if any(size is None for size in sizes) else sum(size or 0 for size in sizes)
         self._download.done = sum(file.done for file in chosen)
 
+    def _note(self, sentence: str) -> None:
+        download = self._download
+        self._runner.services.hub.emit("log", download.id, download.state.value, {"message": sentence})
+
     def _tell(self, file: FileRecord) -> None:
         download = self._download
         self._runner.services.hub.emit(
             "file", download.id, download.state.value, {"file": file.id, "name": file.path, "state": file.state}
         )
         self._runner.manager.touch(download)
+
+
+def _last(path: str) -> str:
+    return path.rpartition("/")[2]

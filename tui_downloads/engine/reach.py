@@ -56,3 +56,10 @@ class Reaches:
             connect_timeout=options.connect_timeout or defaults.connect_timeout,
             stall_timeout=options.timeout or defaults.timeout,
         )
+
+
+def stranger(reach: Reach) -> Reach:
+    """Give a reach to servers that the user did not name: no login, no client certificate; cookies stay by domain."""
+    if not (reach.user or reach.password or reach.cert or reach.key):
+        return reach
+    return replace(reach, user="", password="", cert=None, key=None)

@@ -12,10 +12,12 @@ from typing import TYPE_CHECKING
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import DownloadError, NotFound, TuiDownloadsError
 from tui_downloads.core.lifecycle import RUNNING, Move, State
+from tui_downloads.core.snapshots import Kind
 from tui_downloads.files.part import PartFile
 from tui_downloads.files.remove import Made, remove_files, remove_folders
 
 from .base import Outcome
+from .media import discard as discard_media
 
 if TYPE_CHECKING:
     from .manager import Manager
@@ -106,6 +108,8 @@ def _delete(download: Download, finished: bool) -> None:
                 PartFile.open(file.part).discard()
             except DownloadError:
                 continue  # gone, or somebody else's by now: not ours to delete
+    if download.kind is Kind.MEDIA:
+        discard_media(download)
     if finished:
         made = {file.path: Made(size=file.size) for file in download.files if file.state == "complete" and file.path}
         # Folders inside the target folder were made for the package; the target folder itself was the user's choice.

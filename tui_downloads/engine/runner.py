@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.errors import Code, DownloadError
@@ -12,13 +12,31 @@ from tui_downloads.core.lifecycle import Move, State
 from tui_downloads.core.snapshots import Kind
 
 from .committer import Finished
-from .detours import Skipped
+from .detours import Skipped, Unfold
 from .package import PackageRunner
 from .transfer import Transfer
 from .transfers import file_settings, mirrors_of
 
 if TYPE_CHECKING:
+    from tui_downloads.core.resource import Head, Resource
+
     from .manager import Manager
+    from .mirror import Mirror
+
+
+class Work(Protocol):
+    """What a download does that is no transfer."""
+
+    @property
+    def done(self) -> int:
+        """Bytes that are here."""
+
+    async def run(self) -> None:
+        """Do it, and tell the manager how it ended.
+
+        Raises:
+            DownloadError: it can't go on.
+        """
 
 
 class Runner:
@@ -31,6 +49,12 @@ class Runner:
         self.download = download
         self.transfers: list[Transfer] = []
         self.task: asyncio.Task[None] | None = None
+        self.work: Work | None = None
+        """What is done in place of a transfer: a bundle, an export, a media page."""
+        self.file_headers: dict[str, tuple[tuple[str, str], ...]] = {}
+        """Fields that the source of a file wants sent, by the file's id."""
+        self.described = False
+        """A metalink that the server named was asked for, whatever came of it."""
         self.began_at = time.monotonic()
         self.host = download.host
         self._done_before = download.done
@@ -47,6 +71,8 @@ class Runner:
     @property
     def done(self) -> int:
         """Bytes that are here, of all files."""
+        if self.work is not None:
+            return self.work.done
         if len(self.download.files) == 1:
             return self.transfers[-1].done if self.transfers else self.download.done
         finished = sum(file.done for file in self.download.files if file.state != "transferring")
@@ -103,13 +129,27 @@ class Runner:
         return None if not limit else limit - self.download.active_seconds
 
     async def _work(self) -> None:
-        download = self.download
-        if not download.files or download.kind is not Kind.LINK:
-            await self.manager.resolver.resolve(self)
+        download, resolver = self.download, self.manager.resolver
+        self.work = await resolver.resolve(self)
+        if self.work is not None:
+            await self.work.run()
+            return
         if download.kind in (Kind.LINK, Kind.MEDIA) and len(download.files) == 1:
-            await self._single(download.files[0])
-        else:
-            await PackageRunner(self).run()
+            try:
+                await self._single(download.files[0])
+                return
+            except Unfold as list_:
+                self._leave_transfers()
+                await resolver.unfold(self, list_)
+            if len(download.files) == 1 and download.kind is Kind.LINK:
+                await self._single(download.files[0])
+                return
+        await PackageRunner(self).run()
+
+    def _leave_transfers(self) -> None:
+        for transfer in self.transfers:
+            self.services.gates.leave(transfer)
+        self.transfers.clear()
 
     async def _single(self, file: FileRecord) -> None:
         transfer = self.make_transfer(file)
@@ -118,11 +158,12 @@ class Runner:
         self.absorb(transfer)
         if self.download.state is not State.VERIFYING:
             self.whole(transfer)
+        await self.manager.resolver.keep_beside(self, ready)
         self.services.committer.submit(Finished(self.download, file, ready, transfer=transfer))
 
     def make_transfer(self, file: FileRecord) -> Transfer:
         """Make the transfer of a file and let it take part in the limits."""
-        mirrors = mirrors_of(self.download, file, self.manager.reaches)
+        mirrors = mirrors_of(self.download, file, self.manager.reaches, self.file_headers.get(file.id, ()))
         settings = file_settings(self.download, file, self.services, self.services.seats.limits)
         transfer = Transfer(self.services, self.download, file, mirrors, settings, self)
         self.transfers.append(transfer)
@@ -141,6 +182,10 @@ class Runner:
             self.download.checksum = file.checksum or self.download.checksum
 
     # Told by transfers ..............................................................................................
+
+    def met(self, transfer: Transfer, mirror: Mirror, head: Head, resource: Resource) -> None:
+        """The first answer of a file is about to be accepted."""
+        self.manager.resolver.met(self, transfer, mirror, head, resource)
 
     def began(self, transfer: Transfer) -> None:
         """The first answer of a file was accepted."""

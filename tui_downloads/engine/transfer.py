@@ -28,6 +28,7 @@ from .crew import Crew
 from .detours import Adopt, AskPlainly, Skipped, StartOver
 from .proof import Prover
 from .services import SMALL, FileSettings, Services
+from .verifying import Pieces
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -40,6 +41,9 @@ if TYPE_CHECKING:
 
 class Listener(Protocol):
     """Who is told how a transfer goes."""
+
+    def met(self, transfer: Transfer, mirror: Mirror, head: Head, resource: Resource) -> None:
+        """The first answer is about to be accepted; raising refuses it."""
 
     def began(self, transfer: Transfer) -> None:
         """The first answer was accepted, or an earlier session's part was taken up."""
@@ -121,6 +125,8 @@ class Transfer:
                 try:
                     await self._fetch()
                     self._listener.whole(self)
+                    if self.file.pieces is not None:
+                        await Pieces(self).verify()
                     ready = await Prover(self).ready(self._closed_by_server)
                     self._handed_over = True
                     return ready
@@ -345,6 +351,7 @@ class Transfer:
             if verdict.warning and opening:
                 self.note(verdict.warning)
             if opening:
+                self._listener.met(self, mirror, head, verdict.resource)
                 self._settle(worker, verdict.resource)
             else:
                 self._joins(worker, verdict.resource)
@@ -479,11 +486,30 @@ class Transfer:
     def has_digest(self) -> bool:
         """Whether a digest of the whole file will decide in the end."""
         told = self.file.digests or (self.resource.digests if self.resource else ())
-        return bool(self.settings.checksum or (told and self.services.defaults.verify_digests))
+        return bool(self.settings.checksum or self.file.pieces or (told and self.services.defaults.verify_digests))
 
     async def prove(self, mirror: Mirror) -> None:
         """Before another link's bytes are mixed in; see `Prover.mirror`."""
         await Prover(self).mirror(mirror)
+
+    async def fetch_missing(self) -> None:
+        """Fetch what was found wrong and forgotten."""
+        self.crew = Crew(self)
+        try:
+            await self.crew.run(None)
+        finally:
+            await self._stop_crew()
+
+    def discarded(self, count: int) -> None:
+        """Count bytes that were thrown away."""
+        self.download.discarded += count
+
+    def credit(self, mirror: Mirror, start: int, end: int) -> None:
+        """Keep in mind who brought which bytes, where a piece can prove them wrong; the last to write is the one."""
+        for other in self.mirrors:
+            if other is not mirror and other.wrote:
+                other.wrote.remove(start, end)
+        mirror.wrote.add(start, end)
 
     def size_settled(self, size: int, *, closed: bool) -> None:
         """A body without a length has ended."""

@@ -8,7 +8,7 @@ from tui_downloads.core.links import parse_link
 from tui_downloads.core.snapshots import Limits
 
 from .mirror import Mirror
-from .reach import Reaches
+from .reach import Reaches, stranger
 from .services import FileSettings, Services
 
 
@@ -22,16 +22,35 @@ def host_of(url: str) -> str:
     return f"{link.host}:{link.port}"
 
 
-def mirrors_of(download: Download, file: FileRecord, reaches: Reaches) -> list[Mirror]:
-    """Make the mirrors of a file, the best first."""
+def mirrors_of(
+    download: Download, file: FileRecord, reaches: Reaches, fields: tuple[tuple[str, str], ...] = ()
+) -> list[Mirror]:
+    """Make the mirrors of a file, the best first.
+
+    A link that a list named, and not the user, gets the user's login and fields only at the origin they were given for.
+    `fields` are those that the file's source wants sent.
+    """
     request = download.request
     reach = reaches.of(request)
-    urls = file.urls or (download.url, *request.mirrors)
     headers = request.credentials.headers
     referer = request.options.referer or ""
-    if len(urls) == 1 and urls[0] == download.url:
-        return [Mirror(download.url, download.host, reach, headers, referer)]
-    return [Mirror(url, host_of(url), reach, headers, referer) for url in urls]
+    if not file.urls:
+        urls = (download.url, *request.mirrors)
+        if len(urls) == 1:
+            return [Mirror(download.url, download.host, reach, headers, referer)]
+        return [Mirror(url, host_of(url), reach, headers, referer) for url in urls]
+    own = parse_link(download.url).origin if download.url else None
+    told = {download.url, *request.mirrors}
+    foreign = stranger(reach)
+    mirrors = []
+    for url in file.urls:
+        link = parse_link(url)
+        host = f"{link.host}:{link.port}"
+        if url in told or link.origin == own:
+            mirrors.append(Mirror(url, host, reach, (*fields, *headers), referer))
+        else:
+            mirrors.append(Mirror(url, host, foreign, fields))
+    return mirrors
 
 
 def file_settings(download: Download, file: FileRecord, services: Services, limits: Limits) -> FileSettings:

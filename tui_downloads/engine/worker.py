@@ -113,6 +113,8 @@ class Worker:
         if wanted < held:
             chunks = _trimmed(chunks, wanted)
         if wanted > 0:
+            if self.transfer.file.pieces is not None:
+                self.transfer.credit(self.mirror, segment.position, segment.position + wanted)
             self.transfer.write(segment, chunks, wanted)
         self.flushed_at = time.monotonic()
         self.room = segment.room
