@@ -142,7 +142,6 @@ class Rig:
     def shown(self) -> str:
         """Everything on the screen as text."""
         screen = self.app.screen
-        width, height = screen.size
         lines = screen._compositor.render_strips()
         return "\n".join(strip.text for strip in lines)
 

@@ -9,10 +9,9 @@ from typing import ClassVar, Literal, cast
 
 from textual import work
 from textual.app import App
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.driver import Driver
-from textual.geometry import Size
 from textual.timer import Timer
 
 from tui_downloads.core.errors import TuiDownloadsError
@@ -33,7 +32,7 @@ RECONNECT = 2.0
 Severity = Literal["information", "warning", "error"]
 
 
-class DownloadsApp(App[int]):
+class DownloadsApp(App[int], inherit_bindings=False):
     """The screen of an engine."""
 
     CSS_PATH = "app.tcss"
@@ -41,7 +40,10 @@ class DownloadsApp(App[int]):
     COMMANDS: ClassVar[set[type[Provider]]] = {PaletteProvider}  # type: ignore[assignment]
     COMMAND_PALETTE_BINDING = "ctrl+p"
     ENABLE_COMMAND_PALETTE = True
-    BINDINGS: ClassVar[list[BindingType]] = []
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "leave", "Quit", show=False),
+        Binding("ctrl+c", "help_quit", show=False, system=True),
+    ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-medium"), (100, "-roomy"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-mid"), (30, "-tall")]  # noqa: RUF012
 
@@ -96,6 +98,8 @@ class DownloadsApp(App[int]):
 
     def pull(self) -> None:
         """Take the newest snapshot and show what differs."""
+        if self._exit:
+            return
         session = self.session
         before = session.snapshot
         snapshot = session.desk.engine.snapshot()
@@ -187,9 +191,9 @@ class DownloadsApp(App[int]):
         self.set_keymap(dict(settings.keys))
         self._start_timer()
 
+    def action_leave(self) -> None:
+        """Quit from any screen, with the same guard."""
+        self.main.action_app_quit()
+
     def on_unmount(self) -> None:
         self.main.save()
-
-    @property
-    def terminal_size(self) -> Size:
-        return self.size

@@ -90,7 +90,7 @@ class MainScreen(DownloadActions):
 
     def show_keys(self) -> None:
         possible = [action for action in ACTIONS if action.short and self.possible(action)]
-        self.query_one("#keys", LineBar).show(bars.key_parts(possible, self.session.settings.keys))
+        self.key_bar.show(bars.key_parts(possible, self.session.settings.keys))
 
     @on(LineBar.Clicked)
     async def _bar_clicked(self, event: LineBar.Clicked) -> None:

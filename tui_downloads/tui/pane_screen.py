@@ -57,10 +57,13 @@ class PaneScreen(Screen[None]):
             key: DownloadTable(self.rows[key], kinds[key].columns, session.glyphs, id=key) for key in kinds
         }  # fmt: skip
         self.log_view = LogView(id="log")
+        self.tab_bar, self.status_bar, self.key_bar = LineBar(id="tabs"), LineBar(id="status"), LineBar(id="keys")
+        self.banner = Static("", id="banner")
+        self._banner_text = ""
 
     def compose(self) -> ComposeResult:
-        yield LineBar(id="tabs")
-        yield Static("", id="banner")
+        yield self.tab_bar
+        yield self.banner
         with Container(id="panes"):
             for key, table in self.tables.items():
                 table.empty = KINDS[key].empty
@@ -69,8 +72,8 @@ class PaneScreen(Screen[None]):
             self.log_view.display = False
             yield self.log_view
         yield SafeInput(id="filter", placeholder="words, state:failed, host:example, size>1g, age<2d, -not")
-        yield LineBar(id="status")
-        yield LineBar(id="keys")
+        yield self.status_bar
+        yield self.key_bar
         yield Static(words("This window is too small.\n", ("40 × 12 is enough.", "$tui-muted")), id="too-small")
 
     def on_mount(self) -> None:
@@ -145,13 +148,11 @@ class PaneScreen(Screen[None]):
             table.rows_changed(self.session.clock())
 
     def _show_banner(self, snapshot: Snapshot) -> None:
-        banner = self.query_one("#banner", Static)
         text = snapshot.info.banner
-        if banner.display != bool(text):
-            banner.display = bool(text)
-        if text and text != getattr(self, "_banner", ""):
-            banner.update(safe_text(" " + text))
-        self._banner = text
+        if text != self._banner_text:
+            self._banner_text = text
+            self.banner.display = bool(text)
+            self.banner.update(safe_text(f" {text}"))
 
     # Panes.
 
@@ -278,10 +279,8 @@ class PaneScreen(Screen[None]):
             "active": len(self.rows["active"]), "queue": totals.queued, "errors": totals.failed,
             "log": self.log_view.unseen,
         }  # fmt: skip
-        self.query_one("#tabs", LineBar).show(bars.tab_parts(self.pane, counts, self._facts()))
-        self.query_one("#status", LineBar).show(
-            bars.status_parts(session.snapshot, session.speeds, session.glyphs, frozen=self.frozen)
-        )
+        self.tab_bar.show(bars.tab_parts(self.pane, counts, self._facts()))
+        self.status_bar.show(bars.status_parts(session.snapshot, session.speeds, session.glyphs, frozen=self.frozen))
         self.show_keys()
 
     def show_keys(self) -> None:

@@ -1,0 +1,47 @@
+"""The screen in a process of its own, for tests that need a real terminal; `python pty_app.py SCENE`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+from tui_downloads.core.lifecycle import State
+from tui_downloads.engine.fake import FakeEngine
+from tui_downloads.engine.fake_transfer import Script
+from tui_downloads.tui.options import ScreenSettings
+from tui_downloads.tui.run import run
+
+
+def main() -> int:
+    """Show the scene; write a beat a tick to BEATS, so that a test sees that the engine's thread goes on."""
+    options = json.loads(sys.argv[1])
+    fake = FakeEngine(folder="/data")
+    for number, name in enumerate(options.get("names", ["plain.iso"])):
+        fake.put(
+            f"https://example.org/{number}", state=State.TRANSFERRING, name=name, title=name, host=name[:300],
+            script=Script(size=1 << 40, validator=name, content_type=name, address=name), age=100 - number,
+        )  # fmt: skip
+        fake.note(list(fake._downloads)[-1], name)
+    beats = Path(os.environ["BEATS"])
+
+    def live() -> None:
+        while True:
+            fake.tick(options.get("tick", 0.05))
+            with beats.open("a") as file:
+                file.write(".")
+            time.sleep(options.get("tick", 0.05))
+
+    threading.Thread(target=live, daemon=True).start()
+    settings = ScreenSettings(tick=0.05, slow_tick=0.05, ascii=False, title=True, bell=True, notify=True, progress=True)
+    status = run(fake, settings=settings)
+    # Stands for the caller's checkpoint: it has to be reached whatever happened to the terminal.
+    beats.with_suffix(".closed").write_text(str(status))
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,197 @@
+"""The screen on a real terminal: hostile names, signals, a terminal that stalls or vanishes."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pyte
+import pytest
+
+APP = Path(__file__).with_name("pty_app.py")
+ROOT = APP.parent.parent.parent
+DEADLINE = 20.0
+
+HOSTILE = [
+    "\x1b[31mred\x1b[0m.iso", "\x1b]52;c;cHduZWQ=\x07clip.iso", "\x1b]0;title\x07.iso", "\x9b31mc1.iso", "\x9d0;t\x9c.iso",
+    "\u202egpj.exe", "\u2066iso\u2069.txt", "[bold]markup[/bold].iso", "[/", "[@click=app.exit]click[/].iso",
+    "line\nbreak\r.iso", "\x00nul\x08\x08\x7f.iso", "x" * 4000 + ".iso", "e" + "\u0301" * 500 + ".iso",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467.mp4", "\ud800lone.iso", "\u2028ls\u2029ps", "日本語.iso", "\x1bP1;2|q\x1b\\",
+    "$(reboot)`id`", "%s%n", "\x05\x0e\x0f.iso",
+]  # fmt: skip
+
+
+class Terminal:
+    """A process on a pty, with everything it wrote."""
+
+    def __init__(self, folder: Path, options: dict, size: tuple[int, int] = (120, 40)) -> None:
+        self.beats = folder / "beats"
+        environment = {
+            **os.environ, "BEATS": str(self.beats), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8",
+            "PYTHONPATH": str(ROOT), "COLORTERM": "truecolor",
+        }  # fmt: skip
+        self.child = pexpect.spawn(
+            sys.executable, [str(APP), json.dumps(options)], env=environment, dimensions=(size[1], size[0]), timeout=5
+        )
+        self.written = b""
+
+    def read_until(self, test: Callable[[], bool]) -> None:
+        """Read until something is true."""
+        deadline = time.monotonic() + DEADLINE
+        while not test():
+            assert time.monotonic() < deadline, self.text()[-3000:]
+            self.read(0.05)
+
+    def read(self, seconds: float) -> None:
+        try:
+            self.written += self.child.read_nonblocking(1 << 16, timeout=seconds)
+        except (pexpect.TIMEOUT, pexpect.EOF):
+            pass
+
+    def ready(self) -> None:
+        """Wait until the screen was drawn."""
+        self.read_until(lambda: b"Active" in self.written and b"transferring" in self.written)
+
+    def text(self) -> str:
+        return self.written.decode("utf-8", "replace")
+
+    def wait(self) -> int | None:
+        """Read to the end and give the exit status."""
+        deadline = time.monotonic() + DEADLINE
+        while self.child.isalive() and time.monotonic() < deadline:
+            self.read(0.1)
+        self.read(0.1)
+        self.child.close(force=True)
+        return self.child.exitstatus
+
+    def closed(self) -> str:
+        """What the caller noted after `run` came back."""
+        note = self.beats.with_suffix(".closed")
+        deadline = time.monotonic() + DEADLINE
+        while not note.exists() or not note.read_text():
+            assert time.monotonic() < deadline, "run() did not come back"
+            time.sleep(0.05)
+        return note.read_text()
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
+    made: list[Terminal] = []
+
+    def start(options: dict | None = None, **more) -> Terminal:
+        made.append(Terminal(tmp_path, options or {}, **more))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.child.close(force=True)
+
+
+def settled(terminal: Terminal, keys: list[str]) -> None:
+    for key in keys:
+        terminal.child.send(key)
+        beats = terminal.beats.stat().st_size
+        terminal.read_until(lambda: terminal.beats.stat().st_size > beats + 6)
+
+
+def test_hostile_names_send_no_escape_of_theirs(terminal):
+    """No control of a name reaches the wire in table, details, log, palette, dialogs, notifications or title."""
+    it = terminal({"names": HOSTILE})
+    it.ready()
+    settled(it, ["\r", "]", "]", "]", "\x1b", "j", "D", "\x1b", "5", "1", ":", "r", "e", "\x1b", "m", "x", "d", "4", "3"])
+    sent = it.text()
+    for theirs in ("\x1b[31mred", "\x1b]52;", "\x1b]0;", "\x9b", "\x9d", "\u202e", "\u2066", "\u2028", "\x1bP", "\x00"):
+        assert theirs not in sent, repr(theirs)
+    assert re.search("[\x05\x0e\x0f\x7f]", sent) is None
+    assert it.child.isalive()
+
+
+def test_hostile_names_keep_columns_aligned(terminal):
+    """Every row has its host column where the others have it."""
+    it = terminal({"names": HOSTILE})
+    rows: list[str] = []
+
+    def drawn() -> bool:
+        screen = pyte.Screen(120, 40)
+        # What pyte does not know it would print.
+        text = re.sub(r"\x1b\[[<>=?][0-9;]*[a-zA-Z$]+|\x1b\[\?2026\$p|\x1b\[[0-9;]*t", "", it.text())
+        pyte.Stream(screen).feed(text)
+        rows[:] = [line for line in screen.display if "transferring" in line]
+        return len(rows) >= 20
+
+    it.read_until(drawn)
+    assert {line.index("transferring") for line in rows} == {5}
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_signals_restore_the_terminal_and_come_back(terminal, number):
+    """The caller can checkpoint, and the shell gets its screen, cursor and title again."""
+    it = terminal()
+    it.ready()
+    os.kill(it.child.pid, number)
+    assert it.wait() == 128 + number
+    assert it.closed() == str(128 + number)
+    for restored in ("\x1b[?1049l", "\x1b[?25h", "\x1b[?1004l", "\x1b[23;2t"):
+        assert restored in it.text()
+
+
+def test_a_terminal_that_vanishes_is_a_way_to_leave(terminal):
+    """EIO and SIGHUP: the checkpoint is reached."""
+    it = terminal()
+    it.ready()
+    process = it.child.ptyproc
+    process.fileobj.close()
+    process.closed = it.child.closed = True
+    assert it.closed() in {str(128 + signal.SIGHUP), "0"}
+
+
+def test_a_stalled_terminal_stops_neither_engine_nor_leaving(terminal):
+    """Nobody reads for a while; the engine goes on, and a signal is still obeyed."""
+    it = terminal({"names": [f"file-{n}.iso" for n in range(40)]})
+    it.ready()
+    before = it.beats.stat().st_size
+    deadline = time.monotonic() + DEADLINE
+    while it.beats.stat().st_size < before + 60 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert it.beats.stat().st_size >= before + 60
+    os.kill(it.child.pid, signal.SIGTERM)
+    assert it.closed() == str(128 + signal.SIGTERM)
+
+
+def test_a_terminal_that_reads_again_gets_the_whole_picture(terminal):
+    """Frames were dropped; afterwards the screen is complete."""
+    it = terminal({"names": [f"file-{n}.iso" for n in range(40)]})
+    it.ready()
+    before = it.beats.stat().st_size
+    while it.beats.stat().st_size < before + 100:
+        time.sleep(0.05)
+    mark = len(it.written)
+    it.read_until(lambda: b"file-0.iso" in it.written[mark:] and b"Progress" in it.written[mark:])
+
+
+def test_q_leaves_with_the_guard(terminal):
+    """Stop, resume at the next start."""
+    it = terminal()
+    it.ready()
+    it.child.send("q")
+    it.read_until(lambda: b"not finished" in it.written)
+    it.child.send("s")
+    assert it.wait() == 0
+
+
+def test_without_a_terminal_there_is_no_screen(tmp_path):
+    """A pipe gets a status, not escape sequences."""
+    import subprocess
+
+    done = subprocess.run(
+        [sys.executable, str(APP), "{}"], capture_output=True, stdin=subprocess.DEVNULL, timeout=30,
+        env={**os.environ, "BEATS": str(tmp_path / "beats"), "PYTHONPATH": str(ROOT)},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, b"")
