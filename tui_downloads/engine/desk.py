@@ -62,6 +62,7 @@ class Desk:
         )
         self.adding = Adding(setup.folder, setup.forbidden)
         self.manager = Manager(self.services, self.views, Resolver(setup.extras))
+        self.manager.idle = setup.idle
         self.ticker = Ticker(self.manager)
         self.manager.ticker = self.ticker
         self.views.forgotten = self.ticker.forget

@@ -46,6 +46,8 @@ class Setup:
     forbidden: tuple[str, ...] = ()
     """Our own config, state and code folders; never a target."""
     history: bool = True
+    idle: bool = False
+    """Takes commands and starts nothing: for a command line that finds no service."""
     name: str = "embedded"
     extras: Mapping[str, Any] = field(default_factory=dict)
     """Settings of sources and bundles, by name."""

@@ -50,6 +50,8 @@ class Manager:
         self.queue = Queue()
         self.alarms = Alarms(self.wake)
         self.closing = False
+        self.idle = False
+        """Nothing is admitted, whatever the limits say."""
         self.listeners: list[Listener] = []
         self._dirty: dict[str, Download] = {}
         self._saving: asyncio.Task[None] | None = None
@@ -195,7 +197,7 @@ class Manager:
     def pump(self) -> None:
         """Admit downloads while there are seats."""
         self._pumping = False
-        if self.closing:
+        if self.closing or self.idle:
             return
         seats = self.services.seats
         now = time.time()

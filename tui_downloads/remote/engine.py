@@ -47,18 +47,23 @@ QUEUE_SHOWN = 200
 
 
 class RemoteEngine(Engine):
-    """A service's engine. `patient` starts even when nobody answers, and goes on trying."""
+    """A service's engine. `patient` starts even when nobody answers, and goes on trying.
+
+    Without `follow` the snapshot has figures but no downloads, and there are no events: for one short command.
+    """
 
     def __init__(
         self,
         address: Address,
         *,
         patient: bool = False,
+        follow: bool = True,
         transport: httpx.AsyncBaseTransport | None = None,
         first_wait: float = 0.5,
     ) -> None:
         self.address = address
         self._patient = patient
+        self._following = follow
         self._first_wait = first_wait
         self._thread = LoopThread("remote engine")
         self._client = Client(address, transport)
@@ -97,6 +102,8 @@ class RemoteEngine(Engine):
                 raise
             self._copy.told(stale=True, banner=_banner(error))
         self._queue_moved = asyncio.Event()
+        if not self._following:
+            return
         self._tasks = [asyncio.create_task(work) for work in (self._keep_up(), self._poll(), self._follow_queue())]
 
     async def _load(self) -> None:
@@ -107,7 +114,10 @@ class RemoteEngine(Engine):
                 "The service speaks another version of this API.",
                 next_step="Use the same version of tui-downloads on both sides.",
             )
-        self._last = self._copy.load(await self._client.ask("GET", "/v1/snapshot"))
+        if not self._following:
+            self._copy.figures(await self._client.ask("GET", "/v1/stats"))
+        else:
+            self._last = self._copy.load(await self._client.ask("GET", "/v1/snapshot"))
         self._copy.told(stale=False, banner="")
 
     async def close(self) -> None:
