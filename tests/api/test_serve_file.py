@@ -98,10 +98,10 @@ async def test_head_has_the_length(made, id):
 
 
 async def test_what_is_not_finished_is_not_served(made):
-    """An unfinished download has no file."""
+    """An unfinished download has no file yet: 409, it may come."""
     id = made.engine.put("https://files.example.org/x", state=State.PAUSED)
     own(made, id, "ann")
-    assert (await fetch(made, id)).status_code == 404
+    assert (await fetch(made, id)).status_code == 409
 
 
 async def test_a_file_that_is_gone(made, id):

@@ -42,11 +42,15 @@ class RangeRefused(Exception):
 
 
 class NotServable(NotFound):
-    """The download has no such finished file. `gone` tells that it was finished and is missing on disk."""
+    """The download has no such finished file.
 
-    def __init__(self, message: str, *, gone: bool = False) -> None:
+    `gone` tells that it was finished and is missing on disk, `unfinished` that it is there and may come.
+    """
+
+    def __init__(self, message: str, *, gone: bool = False, unfinished: bool = False) -> None:
         super().__init__(message)
         self.gone = gone
+        self.unfinished = unfinished
 
 
 @dataclass(slots=True)
@@ -81,8 +85,9 @@ def find(detail: DetailView, file: str = "1") -> FileView:
         if view.id == (file or "1"):
             if view.state == "complete" or (detail.download.state is State.COMPLETE and view.selected):
                 return view
-            raise NotServable("The file is not finished.")
-    raise NotServable("There is no such file.")
+            raise NotServable("The file is not finished.", unfinished=True)
+    unfinished = not detail.files and detail.download.state is not State.COMPLETE
+    raise NotServable("There is no such file.", unfinished=unfinished)
 
 
 async def open_download(detail: DetailView, file: str = "1", *, name: str = "") -> OpenFile:

@@ -17,7 +17,7 @@ class ApiSettings:
     """Downloads may be started through Hoody's GET at the combined root."""
     strict_hoody_download: bool = False
     """The same for the strict mount and for strict listeners (`--allow-download`)."""
-    max_url: int = 8192
+    max_url: int = 16 * 1024
     max_headers: int = 100
     max_header_bytes: int = 32 * 1024
     max_body: int = 8 * 1024 * 1024

@@ -11,11 +11,13 @@ from fastapi.routing import APIRoute
 from starlette.responses import HTMLResponse, Response
 
 from tui_downloads import __version__, wire
+from tui_downloads.core.errors import Conflict
 from tui_downloads.engine.owned import READ
 
 from .. import problem
 from ..dialect import Context, Dialect, Endpoint, install
 from ..problem import Problem
+from ..serve_file import NotServable
 from . import docs, downloads, files, history, system
 from .describe import Words, gives
 from .queries import only_known
@@ -33,6 +35,14 @@ def render(scope: MutableMapping[str, Any], found: Problem) -> Response:
     return problem.render(found)
 
 
+async def on_unfinished(request: Request, exc: Exception) -> Response:
+    """Tell that a file is not finished as a conflict: the download is there, and the file may come."""
+    assert isinstance(exc, NotServable)
+    if exc.unfinished:
+        return problem.render(problem.of_error(Conflict(exc.message)))
+    return problem.render(problem.of_error(exc))
+
+
 def make(context: Context, safe: SafeSettings) -> Dialect:
     """Make the native dialect."""
     app = FastAPI(
@@ -46,6 +56,7 @@ def make(context: Context, safe: SafeSettings) -> Dialect:
         dependencies=[Depends(only_known)],
     )
     install(app, render)
+    app.add_exception_handler(NotServable, on_unfinished)
     for routes in (
         downloads.router(context),
         files.router(context),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DetailView, DownloadView, Limits, Query, Totals
 from tui_downloads.core.spec import AddRequest, Change
 from tui_downloads.engine.base import HostView
@@ -106,16 +107,27 @@ MOVE: Schema = {
     "properties": {"where": MOVE_WHERE},
 }
 ACTIONS = ("pause", "resume", "cancel", "retry", "remove", "restore", "move")
+TARGETS: dict[str, Schema] = {
+    "ids": {"type": "array", "minItems": 1, "items": {"type": "string", "maxLength": 64}},
+    "states": {"type": "array", "minItems": 1, "items": {"type": "string", "enum": [state.value for state in State]}},
+}
+
+
+def _action(names: list[str], target: str, needed: Schema, optional: Schema) -> Schema:
+    properties = {"action": {"type": "string", "enum": names}, target: TARGETS[target], **needed, **optional}
+    required = ["action", target, *needed]
+    return {"type": "object", "required": required, "additionalProperties": False, "properties": properties}
+
+
 ACTION: Schema = {
-    "type": "object",
-    "description": "Give either ids or states.",
-    "required": ["action"],
-    "additionalProperties": False,
-    "properties": {
-        "action": {"type": "string", "enum": list(ACTIONS)},
-        "ids": {"type": "array", "items": {"type": "string", "maxLength": 64}},
-        "states": {"type": "array", "items": {"type": "string"}},
-        "where": MOVE_WHERE,
-        "files": {"type": "boolean"},
-    },
+    "description": "Give either ids or states; `where` belongs to move, `files` to remove.",
+    "anyOf": [
+        variant
+        for target in TARGETS
+        for variant in (
+            _action([name for name in ACTIONS if name not in ("move", "remove")], target, {}, {}),
+            _action(["remove"], target, {}, {"files": {"type": "boolean"}}),
+            _action(["move"], target, {"where": MOVE_WHERE}, {}),
+        )
+    ],
 }

@@ -22,9 +22,11 @@ from tui_downloads.engine.owned import READ, OwnedEngine
 from ..dialect import Context, session_of
 from .describe import ACTION, ACTIONS, ADD, MOVE, gives, named, takes
 from .idempotency import Idempotency
-from .queries import Sort, choice, filters, only_known, page_body
+from .queries import Sort, choice, filters, only_known, read_page
 
-Id = Annotated[str, Path(max_length=64)]
+LONGEST_ID = 64
+DUPLICATES = ("allow", "existing", "refuse")
+Id = Annotated[str, Path(max_length=LONGEST_ID)]
 BATCH = 200
 """Downloads between two chances for others to run."""
 WHERES = ("up", "down", "top", "bottom")
@@ -74,7 +76,7 @@ def router(context: Context) -> APIRouter:
 
     @routes.get("/v1/downloads", responses=gives(named("Page")), summary="List downloads")
     async def list_downloads(request: Request, query: Annotated[Query, Depends(filters)]) -> Response:
-        return answer(page_body(await engine(request).page(query)))
+        return answer(await read_page(engine(request), query))
 
     @routes.post(
         "/v1/query",
@@ -86,7 +88,7 @@ def router(context: Context) -> APIRouter:
         query = wire.load(Query, wire.parse(await request.body()))
         if query.sort not in tuple(Sort):
             raise RequestError(Code.INVALID_OPTION, f"sort: expected one of {', '.join(Sort)}.")
-        return answer(page_body(await engine(request).page(query)))
+        return answer(await read_page(engine(request), query))
 
     @routes.post(
         "/v1/downloads",
@@ -188,6 +190,9 @@ async def add(engine: OwnedEngine, body: Any, context: Context, request: Request
             wanted.append(wire.load(AddRequest, item, at=f"downloads[{n}]"))
     else:
         wanted = [wire.load(AddRequest, body)]
+    for request_ in wanted:
+        if request_.duplicate not in DUPLICATES:
+            raise RequestError(Code.INVALID_OPTION, f"duplicate: expected one of {', '.join(DUPLICATES)}.")
     found = await engine.add(wanted)
     for asked, outcome in zip(wanted, found, strict=True):
         context.audit("add", session.user, session.peer, url=links.bare(asked.url), id=outcome.id, ok=outcome.ok)
@@ -247,6 +252,8 @@ async def _targets(engine: OwnedEngine, body: dict[str, Any], most: int) -> list
     words = body.get("ids", body.get("states"))
     if not isinstance(words, list) or not words or not all(isinstance(word, str) for word in words):
         raise RequestError(Code.INVALID_OPTION, "ids, or states, is a list of texts with at least one.")
+    if "ids" in body and any(len(word) > LONGEST_ID for word in words):
+        raise RequestError(Code.INVALID_OPTION, f"An id has at most {LONGEST_ID} characters.")
     if len(words) > most:
         raise RequestError(Code.INVALID_OPTION, f"At most {most} at once.")
     if "ids" in body:

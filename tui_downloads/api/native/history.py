@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Query as Param
+from pydantic import StringConstraints
 from starlette.responses import Response, StreamingResponse
 
 from tui_downloads import wire
@@ -23,8 +24,10 @@ from tui_downloads.engine.base import Engine
 from ..dialect import Context, session_of
 from .describe import gives, named
 from .downloads import answer
-from .queries import Stamp, choice, filters, only_known, page_body
+from .queries import Stamp, choice, filters, only_known, read_page
 
+NOBODY = "00000000-0000-0000-0000-000000000000"
+"""An id that no download has; the version bits of ours are never zero."""
 COLUMNS = (
     "id", "state", "name", "folder", "url", "host", "size", "done", "created_at", "started_at", "finished_at",
     "attempts", "checksum", "proof", "error", "message", "owner", "category",
@@ -32,6 +35,9 @@ COLUMNS = (
 """Of an export, in this order, in both forms."""
 
 FORGOTTEN = {"type": "object", "required": ["forgotten"], "properties": {"forgotten": {"type": "integer"}}}
+
+
+EndedWord = Annotated[str, StringConstraints(pattern="^(complete|failed|cancelled)(,(complete|failed|cancelled))*$")]
 
 
 class Form(StrEnum):
@@ -82,14 +88,10 @@ async def export(engine: Engine, query: Query, form: Form) -> AsyncIterator[byte
 
 
 def ended(query: Query, states: frozenset[State]) -> Query:
-    """Narrow a query to ended downloads.
-
-    Raises:
-        RequestError: INVALID_OPTION; it asks for others.
-    """
-    if not query.states <= states:
-        raise RequestError(Code.INVALID_OPTION, f"state: expected some of {', '.join(sorted(states))}.")
-    return replace(query, states=query.states or states)
+    """Narrow a query to ended downloads; one that asks for others only finds nothing."""
+    if query.states and not query.states & states:
+        return replace(query, states=states, ids=(NOBODY,))
+    return replace(query, states=query.states & states or states)
 
 
 def router(context: Context) -> APIRouter:
@@ -100,7 +102,7 @@ def router(context: Context) -> APIRouter:
 
     def add(path: str, states: frozenset[State], what: str) -> None:
         async def show(request: Request, query: Annotated[Query, Depends(filters)]) -> Response:
-            return answer(page_body(await context.engine_for(session_of(request)).page(ended(query, states))))
+            return answer(await read_page(context.engine_for(session_of(request)), ended(query, states)))
 
         async def write(
             request: Request, query: Annotated[Query, Depends(filters)], format: Form = Form.JSON
@@ -108,7 +110,9 @@ def router(context: Context) -> APIRouter:
             engine = context.engine_for(session_of(request))
             kind = "text/csv; charset=utf-8" if format is Form.CSV else "application/json"
             name = {"content-disposition": f'attachment; filename="{what}.{format.value}"'}
-            return StreamingResponse(export(engine, ended(query, states), format), 200, name, kind)
+            return StreamingResponse(
+                export(engine, replace(ended(query, states), cursor=None), format), 200, name, kind
+            )
 
         routes.add_api_route(
             path, show, responses=gives(named("Page")), summary=f"Search the {what}", name=f"list_{what}"
@@ -124,7 +128,7 @@ def router(context: Context) -> APIRouter:
     async def forget(
         request: Request,
         before: Stamp = None,
-        state: Annotated[list[str], Param(max_length=20)] = [],  # noqa: B006
+        state: Annotated[list[EndedWord], Param(max_length=20)] = [],  # noqa: B006
     ) -> Response:
         states = choice(State, state, "state")
         if not states <= ENDED:

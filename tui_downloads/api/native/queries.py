@@ -8,11 +8,13 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import Query as Param
 from fastapi import Request
+from pydantic import StringConstraints
 
 from tui_downloads import wire
-from tui_downloads.core.errors import Code, RequestError
+from tui_downloads.core.errors import Code, Conflict, RequestError
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Kind, Page, Query
+from tui_downloads.engine.base import Engine
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -37,7 +39,15 @@ class Order(StrEnum):
     DESC = "desc"
 
 
-Text = Annotated[str, Param(max_length=1000)]
+def words(cls: type[StrEnum]) -> str:
+    """Give the pattern of names of a set, separated by commas."""
+    known = "|".join(cls)
+    return f"^({known})(,({known}))*$"
+
+
+StateWord = Annotated[str, StringConstraints(pattern=words(State))]
+KindWord = Annotated[str, StringConstraints(pattern=words(Kind))]
+IdWord = Annotated[str, StringConstraints(pattern="^[0-9A-Za-z-]{1,64}$")]
 Stamp = Annotated[float | None, Param(ge=0, le=1e12, allow_inf_nan=False)]
 
 
@@ -59,18 +69,20 @@ def choice(cls: type[E], words: Iterable[str], name: str) -> frozenset[E]:
 
 
 def filters(
-    state: Annotated[list[str], Param(max_length=20, description="States, repeated or separated by commas.")] = [],  # noqa: B006
-    kind: Annotated[list[str], Param(max_length=20, description="Kinds of download.")] = [],  # noqa: B006
-    text: Annotated[str, Param(max_length=1000, description="Found in name, link, folder or error.")] = "",
-    host: Text = "",
+    state: Annotated[list[StateWord], Param(max_length=20, description="States, repeated or with commas.")] = [],  # noqa: B006
+    kind: Annotated[list[KindWord], Param(max_length=20, description="Kinds of download.")] = [],  # noqa: B006
+    text: Annotated[str, Param(max_length=200, description="Found in name, link, folder or error.")] = "",
+    host: Annotated[str, Param(max_length=253)] = "",
     owner: Annotated[str, Param(max_length=64, description="Administrators may ask for one user's.")] = "",
-    id: Annotated[list[str], Param(max_length=1000, description="Ids.")] = [],  # noqa: B006
+    id: Annotated[list[IdWord], Param(max_length=50, description="Ids; for more use POST /v1/query.")] = [],  # noqa: B006
     since: Stamp = None,
     until: Stamp = None,
     sort: Sort = Sort.CREATED,
     order: Order = Order.ASC,
     limit: Annotated[int, Param(ge=1, le=1000)] = 100,
-    cursor: Annotated[str | None, Param(max_length=4096, description="From the page before.")] = None,
+    cursor: Annotated[
+        str | None, Param(max_length=2048, pattern="^[!-~]*$", description="From the page before.")
+    ] = None,
 ) -> Query:
     """Read the parameters of a list."""
     return Query(
@@ -92,6 +104,20 @@ def filters(
 def page_body(page: Page) -> dict[str, Any]:
     """Give the answer of a list."""
     return {"items": [wire.dump(view) for view in page.items], "cursor": page.cursor, "total": page.total}
+
+
+async def read_page(engine: Engine, query: Query) -> dict[str, Any]:
+    """Give the answer of a list.
+
+    Raises:
+        Conflict: the cursor does not fit what is there.
+    """
+    try:
+        return page_body(await engine.page(query))
+    except RequestError as error:
+        if query.cursor is not None and error.code is Code.INVALID_OPTION:
+            raise Conflict(error.message, code=Code.INVALID_OPTION) from None
+        raise
 
 
 def only_known(request: Request) -> None:

@@ -10,10 +10,19 @@ from enum import Enum
 from typing import Any
 
 from tui_downloads import wire
+from tui_downloads.core.snapshots import DownloadView, Query
+from tui_downloads.core.spec import AddRequest
+
+from .queries import Sort
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
-DESCRIPTIONS: dict[str, str] = {"id": "UUID", "at": "Epoch seconds"}
+
+WORDS: dict[tuple[type, str], Schema] = {
+    (Query, "sort"): {"type": "string", "enum": [sort.value for sort in Sort]},
+    (AddRequest, "duplicate"): {"type": "string", "enum": ["allow", "existing", "refuse"]},
+}
+"""Texts of which only some words are taken."""
 
 
 class Schemas:
@@ -38,7 +47,7 @@ class Schemas:
             bounds = wire.RULES.get((cls, field.name)) if strict else None
             if bounds:
                 found = _bounded(found, bounds)
-            properties[field.name] = found
+            properties[field.name] = WORDS.get((cls, field.name), found) if strict else found
         needed = [
             field.name
             for field in fields(cls)
@@ -131,8 +140,6 @@ ERROR: Schema = {
 
 def outcome(schemas: Schemas) -> Schema:
     """Describe how a command went for one id."""
-    from tui_downloads.core.snapshots import DownloadView
-
     return {
         "type": "object",
         "required": ["id", "ok", "error", "download"],

@@ -23,6 +23,11 @@ from .queries import only_known
 from .settings import SafeSettings
 
 OBJECT: dict[str, Any] = {"type": "object"}
+SETTINGS: dict[str, Any] = {
+    "type": "object",
+    "properties": {"limits": named("LimitsInput")},
+    "additionalProperties": False,
+}
 ROWS = 500
 """Downloads in one piece of a snapshot; the loop is free between two."""
 
@@ -117,7 +122,7 @@ def router(context: Context, safe: SafeSettings) -> APIRouter:
     @routes.patch(
         "/v1/settings",
         responses=gives(OBJECT),
-        openapi_extra=takes({**OBJECT, "properties": {"limits": named("LimitsInput")}}, scope=ADMIN),
+        openapi_extra=takes(SETTINGS, scope=ADMIN),
         summary="Change safe settings",
     )
     async def set_settings(request: Request) -> Response:
