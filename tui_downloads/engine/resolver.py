@@ -98,7 +98,7 @@ async def converse(dialogue: Dialogue, transport: Transport, reaches: Reaching) 
         if isinstance(step, Resolved):
             return step
         try:
-            answer = await ask(transport, step, reaches.reach(step.url))
+            answer = await ask(transport, *reaches.prepared(step))
         except DownloadError as error:
             answer = error
 
@@ -117,15 +117,21 @@ def _step(dialogue: Dialogue, answer: Reply | DownloadError | None) -> Question 
 
 
 class Reaching:
-    """How questions of one download get to their servers: its login goes only to the origin it was given for."""
+    """How questions of one download get to their servers: login and fields go only to the origin they were given for."""
 
-    def __init__(self, reach: Reach, url: str) -> None:
+    def __init__(self, reach: Reach, url: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         self._own = reach
         self._origin = parse_link(url).origin
         self._stranger = stranger(reach)
+        self._headers = headers
 
-    def reach(self, url: str) -> Reach:
-        return self._own if parse_link(url).origin == self._origin else self._stranger
+    def prepared(self, question: Question) -> tuple[Question, Reach]:
+        """Give a question as it is sent."""
+        if parse_link(question.url).origin != self._origin:
+            return question, self._stranger
+        if self._headers:
+            question = replace(question, headers=(*question.headers, *self._headers))
+        return question, self._own
 
 
 class Resolver:
@@ -271,8 +277,9 @@ class Resolver:
         return Wish(download.url, options, secrets, self._extras)
 
     async def _converse(self, runner: Runner, dialogue: Dialogue) -> Resolved:
-        reach = runner.manager.reaches.of(runner.download.request)
-        return await converse(dialogue, runner.services.transport, Reaching(reach, runner.download.url))
+        request, url = runner.download.request, runner.download.url
+        reaching = Reaching(runner.manager.reaches.of(request), url, request.credentials.headers)
+        return await converse(dialogue, runner.services.transport, reaching)
 
     async def _take(self, runner: Runner, source: Source, resolved: Resolved) -> None:
         """Make the files of a download out of what its source said."""

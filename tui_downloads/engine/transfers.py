@@ -62,6 +62,8 @@ def file_settings(download: Download, file: FileRecord, services: Services, limi
         parsed = parse_checksum(options.checksum)
         checksum = (parsed.algorithm, parsed.hex)
     folder, name = download.folder, (download.request.name or None) if single else None
+    if single and name is None and file.urls and "/" not in file.path:
+        name = file.path or None  # the name that a list gave
     if not single or (file.path and "/" in file.path):
         inner, _, name = file.path.rpartition("/")
         folder = f"{download.folder}/{inner}" if inner else download.folder
