@@ -117,7 +117,7 @@ def _step(dialogue: Dialogue, answer: Reply | DownloadError | None) -> Question 
 
 
 class Reaching:
-    """How questions of one download get to their servers: login and fields go only to the origin they were given for."""
+    """How questions of one download get to their servers: login and fields stay at their origin."""
 
     def __init__(self, reach: Reach, url: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
         self._own = reach
