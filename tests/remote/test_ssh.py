@@ -24,8 +24,12 @@ from tui_downloads.remote.ssh import Destination, Tunnel, parse_destination
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("ssh://ann@box", Destination("ann@box")), ("ssh://box:2222/", Destination("box", 2222)), ("ssh://[::1]:22", Destination("::1", 22))],
-)  # fmt: skip
+    [
+        ("ssh://ann@box", Destination("ann@box")),
+        ("ssh://box:2222/", Destination("box", 2222)),
+        ("ssh://[::1]:22", Destination("::1", 22)),
+    ],
+)
 def test_destinations(text, found):
     """User, host and port."""
     assert parse_destination(text) == found
