@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 from dataclasses import replace
@@ -577,3 +578,26 @@ async def test_an_unwritable_folder_is_no_crash(made: Service):
     finally:
         os.chmod(folder, 0o700)
     assert response.status_code == 201
+
+
+async def test_refusals_at_the_door_are_in_hoodys_shape(made: Service):
+    """Host, body type, URL length and too many failures are told as everything else."""
+    ann = made.client("ann")
+    answers = [
+        (403, await ann.get("/hoody/d?downloads=", headers={"host": "evil.example"})),
+        (415, await ann.request("GET", "/hoody/d?downloads=", content=b"x", headers={"content-type": "text/plain"})),
+        (414, await ann.get(f"/hoody/d?downloads={'x' * 100_000}")),
+    ]
+    wrong = made.client(authorization="Bearer wrong-wrong-wrong-wrong")
+    for _ in range(11):
+        last = await wrong.get("/hoody/api/v1/downloads")
+    for status, response in [*answers, (429, last)]:
+        assert (response.status_code, set(response.json())) == (status, {"success", "error", "message"})
+        assert (response.json()["success"], response.json()["error"]) == (False, hoody.ERRORS[status])
+
+
+async def test_starts_at_once_get_names_of_their_own(made: Service):
+    """Twenty at the same moment have twenty names."""
+    ann = made.client("ann")
+    responses = await asyncio.gather(*(ann.get(f"/hoody/d?download={DATA}") for _ in range(20)))
+    assert len({response.json()["path"] for response in responses}) == 20
