@@ -7,6 +7,7 @@ an intent (go on, the bytes are whole), a target that matches an intent (adopt i
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
@@ -18,6 +19,7 @@ from tui_downloads.files.publish import Ready, land, prepare
 from tui_downloads.files.taken import Known
 from tui_downloads.store.base import Intent, Store
 
+log = logging.getLogger("tui_downloads.engine")
 GATHER = 0.05
 """Seconds a lone completion waits for company."""
 BATCH = 256
@@ -54,7 +56,17 @@ class Committer:
     """Lands finished files in batches; one batch is under way at a time."""
 
     # Mutable state: the files waiting, the ids of the batch under way, and the task that works.
-    def __init__(self, store: Store, on_done: Told, after: Callable[[list[Finished]], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        on_done: Told,
+        after: Callable[[list[Finished]], Awaitable[None]],
+        *,
+        unsaved: Callable[[list[Finished]], None],
+        alone: Callable[[], bool],
+    ) -> None:
+        self._unsaved = unsaved
+        self._alone = alone
         self._store = store
         self._known = Known()
         self._on_done = on_done
@@ -96,7 +108,7 @@ class Committer:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                if len(self._waiting) < BATCH and not self._full.is_set():
+                if len(self._waiting) < BATCH and not self._full.is_set() and not self._alone():
                     try:
                         await asyncio.wait_for(self._full.wait(), GATHER)
                     except TimeoutError:
@@ -129,6 +141,11 @@ class Committer:
             self._on_done(item, outcome)
         try:
             await self._store.finish(list({item.download.id: item.download for item in batch}.values()))
+        except Exception as error:
+            # The files are there under their names; only the list does not know yet. The next save says it again.
+            log.warning("Completions could not be stored: %s", error)
+            self._unsaved(batch)
+        try:
             await self._after(batch)
         finally:
             for item, outcome in zip(batch, outcomes, strict=True):

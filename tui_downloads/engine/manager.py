@@ -62,7 +62,9 @@ class Manager:
         self._by_target: dict[tuple[str, str, str | None], str] = {}
         self._position = 0.0
         self.ticker: Ticker
-        services.committer = Committer(services.store, self.landed, self.told)
+        services.committer = Committer(
+            services.store, self.landed, self.told, unsaved=self._unsaved, alone=self._nobody_runs
+        )
 
     # Records ........................................................................................................
 
@@ -157,6 +159,14 @@ class Manager:
             start_at=download.request.start_at,
         )
         self.pump_soon()
+
+    def _unsaved(self, items: Iterable[Finished]) -> None:
+        for item in items:
+            self.save_soon(item.download)
+
+    def _nobody_runs(self) -> bool:
+        """Whether no other completion is to be expected soon."""
+        return not self.runners and not len(self.queue)
 
     # Saving .........................................................................................................
 
