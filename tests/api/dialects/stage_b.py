@@ -25,7 +25,9 @@ def put(made: Service, state: State, *, owner: str = "ann", name: str = "", **fi
     error = error_view(Code.REMOTE_FILE_NOT_FOUND, "The file is not there (404).", 0) if state is State.FAILED else None
     done = SIZE if state is State.COMPLETE else 0 if state is State.QUEUED else SIZE // 2
     id = made.engine.put(url, state=state, name=name, size=SIZE, done=done, error=error, **fields)
-    made.engine._downloads[id].kind = kind
+    download = made.engine._downloads[id]
+    download.kind, download.done = kind, done
+    made.engine._file(download)
     own(made, id, owner)
     if state is State.COMPLETE:
         (made.folder / name).write_bytes(bytes(n % 251 for n in range(SIZE)))

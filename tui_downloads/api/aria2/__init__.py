@@ -1,0 +1,1 @@
+"""aria2's JSON-RPC over the engine, for programs that were written for aria2."""
