@@ -586,7 +586,7 @@ async def test_refusals_at_the_door_are_in_hoodys_shape(made: Service):
     answers = [
         (403, await ann.get("/hoody/d?downloads=", headers={"host": "evil.example"})),
         (415, await ann.request("GET", "/hoody/d?downloads=", content=b"x", headers={"content-type": "text/plain"})),
-        (414, await ann.get(f"/hoody/d?downloads={'x' * 100_000}")),
+        (414, await ann.get(f"/hoody/d?downloads={'x' * 40_000}")),
     ]
     wrong = made.client(authorization="Bearer wrong-wrong-wrong-wrong")
     for _ in range(11):
@@ -601,3 +601,19 @@ async def test_starts_at_once_get_names_of_their_own(made: Service):
     ann = made.client("ann")
     responses = await asyncio.gather(*(ann.get(f"/hoody/d?download={DATA}") for _ in range(20)))
     assert len({response.json()["path"] for response in responses}) == 20
+
+
+async def test_the_global_lists_path_starts_nothing(made: Service):
+    """At the mount that path is the list; a link given there is refused and not silently ignored."""
+    response = await made.client("ann").get(f"/hoody/api/v1/downloads?download={DATA}")
+    assert (response.status_code, response.json()["error"]) == (400, "INVALID_PATH")
+    assert not made.engine.snapshot().downloads
+
+
+async def test_a_foreign_dialects_downloads_are_listed(made: Service):
+    """What MASV started is active here too, in its own folder."""
+    ann = made.client("ann")
+    body = {"url": "https://example.org/f.zip", "dst_folder": str(made.folder / "m")}
+    id = (await ann.post("/masv/api/v1/downloads", json=body)).json()["download_id"]
+    (record,) = (await ann.get("/hoody/m?downloads=")).json()["downloads"]
+    assert (record["id"], record["file_path"]) == (id, "m/f.zip")
