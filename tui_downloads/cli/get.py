@@ -4,30 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
-from tui_downloads.core.errors import Code, DownloadError, Exit
+from tui_downloads.core.errors import Exit
 from tui_downloads.core.lifecycle import ENDED, State
-from tui_downloads.core.link_list import parse_header, parse_size, read, to_request
-from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
+from tui_downloads.core.link_list import parse_size
+from tui_downloads.core.spec import AddRequest
 from tui_downloads.engine.embedded import EmbeddedEngine
 
+from .link_options import absolute, link_options, requests_of
 from .progress import Reporter, reporter
 from .setup import foreground_setup
 
 CHUNK = 2000
 """Links that are handed to the engine at once."""
-LOOK = 0.05
+LOOK = 0.02
 """Seconds between two looks at what happened."""
 ENDED_WORDS = frozenset(state.value for state in ENDED)
 EXIT_ORDER = [
@@ -48,116 +47,28 @@ class Job:
     folder: str
 
 
-def _options(values: dict[str, Any]) -> Options:
-    return Options(
-        connections=values["connections"],
-        checksum=values["checksum"],
-        timeout=values["timeout"],
-        connect_timeout=values["connect_timeout"],
-        max_time=values["max_time"],
-        retries=values["retries"],
-        on_conflict=OnConflict(values["on_conflict"]) if values["on_conflict"] else None,
-        limit=parse_size(values["limit"]) if values["limit"] else 0,
-        proxy=values["proxy"],
-        user_agent=values["user_agent"],
-        referer=values["referer"],
-        cacert=values["cacert"],
-        cert=values["cert"],
-        key=values["key"],
-        ip_version=4 if values["ipv4"] else 6 if values["ipv6"] else None,
-        interface=values["interface"],
-        netrc=values["netrc"],
-    )
-
-
-def _credentials(values: dict[str, Any]) -> Credentials:
-    user, _, password = (values["user"] or "").partition(":")
-    cookies = ""
-    if values["cookies"]:
-        try:
-            cookies = Path(values["cookies"]).read_text(encoding="utf-8", errors="replace")
-        except OSError as error:
-            raise DownloadError(Code.INVALID_OPTION, f"The cookie file can't be read: {error.strerror}.") from None
-    return Credentials(
-        headers=tuple(parse_header(header) for header in values["header"]),
-        user=user,
-        password=password,
-        cookies=cookies,
-    )
-
-
-def _lines(path: str) -> Iterator[str]:
-    if path == "-":
-        yield from sys.stdin
-        return
-    try:
-        with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            yield from file
-    except OSError as error:
-        raise DownloadError(Code.INVALID_OPTION, f"The list {path} can't be read: {error.strerror}.") from None
-
-
 def _requests(urls: Sequence[str], values: dict[str, Any], folder: str) -> list[AddRequest]:
-    base = AddRequest(
-        url="",
-        folder=folder,
-        name=None if values["output"] in (None, "-") else values["output"],
-        mirrors=tuple(values["mirror"]),
-        options=_options(values),
-        credentials=_credentials(values),
-    )
-    requests = [replace(base, url=url) for url in urls]
-    for path in values["input_file"]:
-        requests += [to_request(entry, replace(base, name=None, mirrors=())) for entry in read(_lines(path))]
+    requests = requests_of(urls, values, AddRequest(url="", folder=folder))
     if not requests:
         raise click.UsageError("Give at least one link, or a list with -i.")
-    if len(requests) > 1 and (values["output"] is not None or values["mirror"]):
-        raise click.UsageError("-o and --mirror go with one link only.")
-    if values["checksum"] and len(requests) > 1:
-        raise click.UsageError("--checksum goes with one link; in a list write it below each link.")
     return requests
 
 
 @click.command("get", context_settings={"help_option_names": ["-h", "--help"], "show_default": False})
 @click.argument("urls", nargs=-1, metavar="URL...")
-@click.option("-o", "--output", metavar="NAME", help="Name of the file, one link only; - is stdout.")
-@click.option("-d", "--dir", "folder", metavar="DIR", help="Folder, made when missing. [default: where you are]")
-@click.option("-i", "--input-file", multiple=True, metavar="FILE", help="List of links, one a line; - is stdin.")
-@click.option("-x", "--connections", type=click.IntRange(1, 64), metavar="N", help="Connections for one download.")
+@link_options
 @click.option("-j", "--parallel", type=click.IntRange(1, 256), default=16, metavar="N", help="Downloads at once. [16]")
-@click.option("--mirror", multiple=True, metavar="URL", help="Another link of the same file; may be repeated.")
-@click.option("--checksum", metavar="ALGO:HEX", help="Digest the file must have, such as sha256:….")
-@click.option("-H", "--header", multiple=True, metavar="'K: V'", help="Header field for the server of the link.")
-@click.option("-u", "--user", metavar="USER[:PASSWORD]", help="Login for the server of the link.")
-@click.option("--cookies", metavar="FILE", help="Netscape cookie file.")
-@click.option("--netrc", is_flag=True, help="Take logins from ~/.netrc.")
-@click.option("--user-agent", metavar="TEXT", help="User-Agent field.")
-@click.option("--referer", metavar="URL", help="Referer field.")
-@click.option("--proxy", metavar="URL", help="http, https, socks4a or socks5h proxy; empty for none.")
-@click.option("--cacert", metavar="FILE", help="Trust these certificate authorities too.")
-@click.option("--cert", metavar="FILE", help="Client certificate.")
-@click.option("--key", metavar="FILE", help="Key of the client certificate.")
-@click.option("-4", "--ipv4", is_flag=True, help="IPv4 only.")
-@click.option("-6", "--ipv6", is_flag=True, help="IPv6 only.")
-@click.option("--interface", metavar="NAME", help="Network interface or source address.")
-@click.option("--limit", metavar="RATE", help="Bytes a second for each download, such as 500K or 10M.")
 @click.option("--limit-all", metavar="RATE", help="Bytes a second for everything.")
-@click.option("--timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds without a byte. [60]")
-@click.option(
-    "--connect-timeout", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds to connect. [30]"
-)
-@click.option("--max-time", type=click.FloatRange(0, min_open=True), metavar="S", help="Seconds in all for a download.")
-@click.option("--retries", type=click.IntRange(0), metavar="N", help="Tries after a failure without progress. [5]")
-@click.option("--on-conflict", type=click.Choice([item.value for item in OnConflict]), help="When the name is taken.")
 @click.option("--json", "as_json", is_flag=True, help="Events as lines of JSON on stdout.")
 @click.option("-q", "--quiet", is_flag=True, help="Errors only.")
 def command(urls: tuple[str, ...], **values: Any) -> int:
     """Download links in the foreground.
 
-    Interrupted, it says how to go on: the same command continues from what is there.
+    They go to where you are, or to -d; with -o - the one link is written to stdout. Interrupted, it says how to go
+    on: the same command continues from what is there.
     """
     to_stdout = values["output"] == "-"
-    folder = os.path.abspath(os.path.expanduser(values["folder"] or "."))
+    folder = absolute(values["folder"] or ".")
     if to_stdout:
         if values["as_json"]:
             raise click.UsageError("--json and -o - both want stdout; choose one.")

@@ -1,0 +1,152 @@
+"""What `get` and `add` take for each link: the options, and how wishes are made of them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.link_list import parse_header, parse_size, read, to_request
+from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_POSITIVE = click.FloatRange(0, min_open=True)
+_OPTIONS: list[Callable[[Any], Any]] = [
+    click.option("-o", "--output", metavar="NAME", help="Name of the file, one link only."),
+    click.option("-d", "--dir", "--folder", "folder", metavar="DIR", help="Folder, made when missing."),
+    click.option("-i", "--input-file", multiple=True, metavar="FILE", help="List of links, one a line; - is stdin."),
+    click.option("-P", "--patterns", is_flag=True, help="Read [001-100], [a-f] and {one,two} in links as many links."),
+    click.option("-x", "--connections", type=click.IntRange(1, 64), metavar="N", help="Connections for one download."),
+    click.option("--mirror", multiple=True, metavar="URL", help="Another link of the same file; may be repeated."),
+    click.option("--checksum", metavar="ALGO:HEX", help="Digest the file must have, such as sha256:…."),
+    click.option("-H", "--header", multiple=True, metavar="'K: V'", help="Header field for the server of the link."),
+    click.option("-u", "--user", metavar="USER[:PASSWORD]", help="Login for the server of the link."),
+    click.option("--cookies", metavar="FILE", help="Netscape cookie file."),
+    click.option("--netrc", is_flag=True, help="Take logins from ~/.netrc."),
+    click.option("--user-agent", metavar="TEXT", help="User-Agent field."),
+    click.option("--referer", metavar="URL", help="Referer field."),
+    click.option("--proxy", metavar="URL", help="http, https, socks4a or socks5h proxy; empty for none."),
+    click.option("--cacert", metavar="FILE", help="Trust these certificate authorities too."),
+    click.option("--cert", metavar="FILE", help="Client certificate."),
+    click.option("--key", metavar="FILE", help="Key of the client certificate."),
+    click.option("-4", "--ipv4", is_flag=True, help="IPv4 only."),
+    click.option("-6", "--ipv6", is_flag=True, help="IPv6 only."),
+    click.option("--interface", metavar="NAME", help="Network interface or source address."),
+    click.option("--limit", metavar="RATE", help="Bytes a second for each download, such as 500K or 10M."),
+    click.option("--timeout", type=_POSITIVE, metavar="S", help="Seconds without a byte. [60]"),
+    click.option("--connect-timeout", type=_POSITIVE, metavar="S", help="Seconds to connect. [30]"),
+    click.option("--max-time", type=_POSITIVE, metavar="S", help="Seconds in all for a download."),
+    click.option("--retries", type=click.IntRange(0), metavar="N", help="Tries after a failure without progress. [5]"),
+    click.option(
+        "--on-conflict", type=click.Choice([item.value for item in OnConflict]), help="When the name is taken."
+    ),
+]
+
+
+def link_options(function: F) -> F:
+    """Give a command the options of a link."""
+    for option in reversed(_OPTIONS):
+        function = option(function)
+    return function
+
+
+def options_of(values: dict[str, Any]) -> Options:
+    """Make the options of a download."""
+    return Options(
+        connections=values["connections"],
+        checksum=values["checksum"],
+        timeout=values["timeout"],
+        connect_timeout=values["connect_timeout"],
+        max_time=values["max_time"],
+        retries=values["retries"],
+        on_conflict=OnConflict(values["on_conflict"]) if values["on_conflict"] else None,
+        limit=parse_size(values["limit"]) if values["limit"] else 0,
+        proxy=values["proxy"],
+        user_agent=values["user_agent"],
+        referer=values["referer"],
+        cacert=values["cacert"],
+        cert=values["cert"],
+        key=values["key"],
+        ip_version=4 if values["ipv4"] else 6 if values["ipv6"] else None,
+        interface=values["interface"],
+        netrc=values["netrc"],
+    )
+
+
+def credentials_of(values: dict[str, Any]) -> Credentials:
+    """Make the secrets of a download.
+
+    Raises:
+        DownloadError: INVALID_OPTION for a file that can't be read or a header that is none.
+    """
+    user, _, password = (values["user"] or "").partition(":")
+    cookies = ""
+    if values["cookies"]:
+        try:
+            cookies = Path(values["cookies"]).read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            raise DownloadError(Code.INVALID_OPTION, f"The cookie file can't be read: {error.strerror}.") from None
+    return Credentials(
+        headers=tuple(parse_header(header) for header in values["header"]),
+        user=user,
+        password=password,
+        cookies=cookies,
+    )
+
+
+def lines_of(path: str) -> Iterator[str]:
+    """Read the lines of a file, or of stdin for `-`.
+
+    Raises:
+        DownloadError: INVALID_OPTION; it can't be read.
+    """
+    if path == "-":
+        yield from sys.stdin
+        return
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            yield from file
+    except OSError as error:
+        raise DownloadError(Code.INVALID_OPTION, f"The list {path} can't be read: {error.strerror}.") from None
+
+
+def requests_of(urls: Sequence[str], values: dict[str, Any], base: AddRequest) -> list[AddRequest]:
+    """Make the wishes of a command line; `base` holds what goes for all of them.
+
+    Raises:
+        click.UsageError: options that do not go together.
+        DownloadError: INVALID_OPTION or INVALID_URL.
+    """
+    name = None if values["output"] in (None, "-") else values["output"]
+    base = replace(
+        base,
+        name=name,
+        mirrors=tuple(values["mirror"]),
+        options=replace(options_of(values), category=base.options.category),
+        credentials=credentials_of(values),
+    )
+    spelt = urls
+    if values["patterns"]:
+        from tui_downloads.core.patterns import expand
+
+        spelt = [link for url in urls for link in expand(url)]
+    requests = [replace(base, url=url) for url in spelt]
+    for path in values["input_file"]:
+        requests += [to_request(entry, replace(base, name=None, mirrors=())) for entry in read(lines_of(path))]
+    if len(requests) > 1 and (values["output"] is not None or values["mirror"]):
+        raise click.UsageError("-o and --mirror go with one link only.")
+    if values["checksum"] and len(requests) > 1:
+        raise click.UsageError("--checksum goes with one link; in a list write it below each link.")
+    return requests
+
+
+def absolute(folder: str) -> str:
+    """Give a folder of this machine as an absolute path."""
+    return os.path.abspath(os.path.expanduser(folder))
