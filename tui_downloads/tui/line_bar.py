@@ -1,4 +1,4 @@
-"""A one-line widget of parts; only the cells that changed are painted, and a part may be clicked."""
+"""A one-line widget of parts; painted only when it says something new, and a part may be clicked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
@@ -73,13 +72,9 @@ class LineBar(Widget):
         self._parts = wanted
         before = self._cells
         self._lay_out()
-        after = self._cells
-        if len(before) != len(after):
+        # The compositor sends whole lines of a widget, so nothing is won by naming single cells.
+        if before != self._cells:
             self.refresh()
-            return
-        differ = [at for at, (old, new) in enumerate(zip(before, after, strict=True)) if old != new]
-        if differ:
-            self.refresh(*(Region(start, 0, stop - start, 1) for start, stop in _runs(differ)))
 
     @property
     def text(self) -> str:
@@ -124,9 +119,10 @@ class LineBar(Widget):
 
     def render_line(self, y: int) -> Strip:
         segments: list[Segment] = []
-        run, style = "", ""
+        run, style = "", self._cells[0][1] if self._cells else "text"
         for text, look in self._cells:
-            if look != style:
+            # A blank has no colour of its own and goes with what is before it, unless a background is at stake.
+            if look != style and not (text == " " and "chosen" not in (look, style)):
                 if run:
                     segments.append(Segment(run, self._look(style)))
                 run, style = "", look
@@ -143,14 +139,3 @@ class LineBar(Widget):
             if start <= event.x < stop:
                 self.post_message(self.Clicked(action))
                 return
-
-
-def _runs(places: list[int], bridge: int = 6) -> list[tuple[int, int]]:
-    """Join places into spans; gaps smaller than a cursor movement are not worth one."""
-    runs = [[places[0], places[0] + 1]]
-    for place in places[1:]:
-        if place - runs[-1][1] <= bridge:
-            runs[-1][1] = place + 1
-        else:
-            runs.append([place, place + 1])
-    return [(start, stop) for start, stop in runs]

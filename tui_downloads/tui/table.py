@@ -1,10 +1,9 @@
-"""A table of downloads drawn line by line: only cells that look different are painted again."""
+"""A table of downloads drawn line by line: only rows that look different are painted again."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.segment import Segment
 from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
@@ -15,15 +14,11 @@ from textual.strip import Strip
 from tui_downloads.core.snapshots import DownloadView
 
 from . import columns
-from .columns import GAP, Cell, Context, Placed
+from .columns import GAP, Context, Placed
 from .glyphs import Glyphs
+from .row_painter import PREFIX, Row, RowPainter
 from .rows import LiveRows, RowSource
-from .safe_text import elide, pad
-
-PREFIX = 3
-"""Cells for the cursor, the mark and a gap."""
-Row = tuple[str, tuple[Cell, ...], str, bool, bool]
-"""Id, cells, second line, at the cursor, marked: what a row looks like."""
+from .selection import Selection
 
 _STYLES = (
     "row", "cursor", "cursor-idle", "marked", "header", "muted", "accent", "success", "warning", "error", "bar-rest",
@@ -87,9 +82,7 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.now = 0.0
         self.empty: tuple[str, ...] = ()
         """What an empty table says: a title and lines."""
-        self.marks: set[str] = set()
-        self._anchor: str | None = None
-        self._range: set[str] = set()
+        self.selection = Selection()
         self._cursor = 0
         self._cursor_id = ""
         self._placed: list[Placed] = []
@@ -97,6 +90,7 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._shown: dict[int, Row] = {}
         self._strips: dict[Row, Strip] = {}
         self._palette: dict[str, Style] = {}
+        self._painter = RowPainter(self._style, glyphs)
 
     # What others may ask.
 
@@ -112,11 +106,11 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def marked(self) -> set[str]:
         """Marked ids, an unfinished range included."""
-        return self.marks | self._range
+        return self.selection.marked
 
     @property
     def ranging(self) -> bool:
-        return self._anchor is not None
+        return self.selection.ranging
 
     @property
     def row_height(self) -> int:
@@ -145,7 +139,7 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         if place is None:
             place = min(self._cursor, max(0, len(self.rows) - 1))
         if isinstance(self.rows, LiveRows):
-            self.marks = {id for id in self.marks if self.rows.index(id) is not None}
+            self.selection.prune(self.rows)
         lost = self._cursor_id and self.rows.index(self._cursor_id) is None
         self._cursor = place
         self._take_cursor_id()
@@ -155,12 +149,12 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.repaint_changed()
 
     def figures_changed(self, now: float) -> None:
-        """Paint the cells of visible rows that look different."""
+        """Paint the visible rows that look different."""
         self.now = now
         self.repaint_changed()
 
     def repaint_changed(self) -> None:
-        """Compare each visible row with what is on the screen and refresh the cells that differ."""
+        """Compare each visible row with what is on the screen and refresh the rows that differ."""
         if not self._placed or not self.size.height:
             return
         regions = []
@@ -168,13 +162,10 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         shown = self._shown
         for index in range(first, last):
             row = self._row(index)
-            old = shown.get(index)
-            if old == row:
+            if shown.get(index) == row:
                 continue
-            if old is not None and old[0] == row[0] and old[2:] == row[2:] and len(old[1]) == len(row[1]):
-                regions += self._cell_regions(index, old, row)
-            else:
-                regions.append(self._row_region(index))
+            # The compositor sends whole lines of a widget, so nothing is won by naming single cells.
+            regions.append(self._row_region(index))
             shown[index] = row
         gone = [index for index in shown if not first <= index < last]
         for index in gone:
@@ -190,7 +181,7 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         index = max(0, min(index, count - 1)) if count else 0
         self._cursor = index
         self._take_cursor_id()
-        self._stretch_range()
+        self.selection.stretch(self.rows, self._cursor)
         self._scroll_to_cursor()
         self.repaint_changed()
         self.post_message(self.Moved())
@@ -206,36 +197,28 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.move_to(place)
         return True
 
-    def mark(self, id: str | None = None) -> None:
-        """Mark or unmark a download, by default the one at the cursor."""
-        id = id or self._cursor_id
-        if id:
-            self.marks ^= {id}
+    def mark(self) -> None:
+        """Mark or unmark the download at the cursor."""
+        if self._cursor_id:
+            self.selection.toggle(self._cursor_id)
             self._marks_changed()
 
     def mark_all(self) -> None:
-        every = {view.id for view in self._loaded()}
-        self.marks = set() if self.marks >= every else every
+        self.selection.all(self.rows)
         self._marks_changed()
 
     def invert_marks(self) -> None:
-        self.marks = {view.id for view in self._loaded()} ^ self.marks
+        self.selection.invert(self.rows)
         self._marks_changed()
 
     def range_marks(self) -> None:
         """Begin a range at the cursor, or keep the one that is open."""
-        if self._anchor is None:
-            self._anchor = self._cursor_id or None
-            self._stretch_range()
-        else:
-            self.marks |= self._range
-            self._anchor, self._range = None, set()
+        self.selection.range(self.rows, self._cursor, self._cursor_id)
         self._marks_changed()
 
     def clear_marks(self) -> bool:
         """Drop marks and range; say whether there were any."""
-        had = bool(self.marks or self._anchor)
-        self.marks, self._anchor, self._range = set(), None, set()
+        had = self.selection.clear()
         if had:
             self._marks_changed()
         return had
@@ -243,21 +226,6 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
     def _marks_changed(self) -> None:
         self.repaint_changed()
         self.post_message(self.Moved())
-
-    def _loaded(self) -> list[DownloadView]:
-        found = (self.rows.view(index) for index in range(len(self.rows)))
-        return [view for view in found if view is not None]
-
-    def _stretch_range(self) -> None:
-        if self._anchor is None:
-            return
-        start = self.rows.index(self._anchor)
-        if start is None:
-            self._anchor, self._range = None, set()
-            return
-        low, high = sorted((start, self._cursor))
-        views = (self.rows.view(index) for index in range(low, high + 1))
-        self._range = {view.id for view in views if view is not None}
 
     def _take_cursor_id(self) -> None:
         view = self.rows.view(self._cursor) if len(self.rows) else None
@@ -297,22 +265,6 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         top = max(1, y)
         return Region(0, top, self.size.width, max(0, y + self.row_height - top))
 
-    def _cell_regions(self, index: int, old: Row, row: Row) -> list[Region]:
-        y = index * self.row_height + 1 - self.scroll_offset.y
-        regions: list[Region] = []
-        if y < 1:
-            return regions
-        for entry, before, after in zip(self._placed, old[1], row[1], strict=True):
-            if before == after:
-                continue
-            start, stop = 0, entry.width
-            if before[1] == after[1] and before[0].isascii() and after[0].isascii():
-                # Mostly one or two digits differ; what is sent is the span between the outermost ones.
-                differ = [at for at in range(stop) if before[0][at] != after[0][at]]
-                start, stop = differ[0], differ[-1] + 1
-            regions.append(Region(PREFIX + entry.start + start, y, stop - start, 1))
-        return regions
-
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
         if round(old_value) != round(new_value):
@@ -345,95 +297,29 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         second = ""
         if self.comfortable:
             second = columns.second_line(view, max(1, self.size.width - PREFIX - 3), context)
-        marked = view.id in self.marks or view.id in self._range
+        marked = view.id in self.selection
         return (view.id, columns.cells(view, self._placed, context), second, at_cursor, marked)
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
         if y == 0:
-            return self._header(width)
+            return self._painter.header(self._placed, width, self._gap, self.sort_shown, reverse=self.reverse_shown)
         if not len(self.rows):
-            return self._empty_line(y, width)
+            return self._painter.empty(self.empty, y, width, self.size.height)
         index, line = divmod(self.scroll_offset.y + y - 1, self.row_height)
         if index >= len(self.rows):
             return Strip.blank(width, self._style("row"))
         row = self._row(index)
         self._shown[index] = row
+        cursor = "cursor" if self.has_focus else "cursor-idle"
         if line:
-            return self._second_strip(row, width)
+            return self._painter.second(row, width, cursor)
         strip = self._strips.get(row)
         if strip is None:
             if len(self._strips) > 512:
                 self._strips.clear()
-            strip = self._strips[row] = self._draw(row, width)
+            strip = self._strips[row] = self._painter.row(row, width, self._gap, cursor)
         return strip
-
-    def _base(self, row: Row) -> Style:
-        base = self._style("row")
-        if row[3]:
-            base += self._style("cursor" if self.has_focus else "cursor-idle")
-        return base
-
-    def _draw(self, row: Row, width: int) -> Strip:
-        _, cells, _, at_cursor, marked = row
-        base = self._base(row)
-        accent = base + self._style("accent")
-        segments = [
-            Segment(self.glyphs.cursor if at_cursor else " ", accent),
-            Segment(self.glyphs.mark if marked else " ", accent),
-            Segment(" ", base),
-        ]
-        gap = Segment(" " * self._gap, base)
-        for number, (text, style) in enumerate(cells):
-            if number:
-                segments.append(gap)
-            if style.startswith("bar-"):
-                segments += self._bar(text, style[4:], base)
-            elif marked and style == "":
-                segments.append(Segment(text, base + self._style("marked")))
-            else:
-                segments.append(Segment(text, base + self._style(style) if style else base))
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def _bar(self, text: str, style: str, base: Style) -> list[Segment]:
-        cut = text.find(self.glyphs.empty)
-        cut = len(text) if cut < 0 else cut
-        filled, rest = base + self._style(style), base + self._style("bar-rest")
-        return [Segment(part, look) for part, look in ((text[:cut], filled), (text[cut:], rest)) if part]
-
-    def _second_strip(self, row: Row, width: int) -> Strip:
-        base = self._base(row)
-        lead = self.glyphs.cursor if row[3] else " "
-        segments = [
-            Segment(lead, base + self._style("accent")), Segment(" " * (PREFIX + 1), base),
-            Segment(row[2], base + self._style("muted")),
-        ]  # fmt: skip
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def _header(self, width: int) -> Strip:
-        style = self._style("header")
-        parts = [" " * PREFIX]
-        for number, entry in enumerate(self._placed):
-            title = entry.column.title
-            if self.sort_shown and entry.column.sort == self.sort_shown:
-                arrow = self.glyphs.down if self.reverse_shown else self.glyphs.up
-                title = f"{elide(title, max(1, entry.width - len(arrow)), dots='')}{arrow}"
-            if number:
-                parts.append(" " * self._gap)
-            parts.append(pad(elide(title, entry.width, dots=""), entry.width, right=entry.column.right))
-        return Strip([Segment("".join(parts), style)]).adjust_cell_length(width, style)
-
-    def _empty_line(self, y: int, width: int) -> Strip:
-        base = self._style("row")
-        top = max(2, (self.size.height - len(self.empty)) // 3)
-        if not top <= y < top + len(self.empty):
-            return Strip.blank(width, base)
-        text = elide(self.empty[y - top], width - 2, dots=self.glyphs.dots)
-        block = min(width - 2, max(len(line) for line in self.empty))
-        style = base + self._style("empty-title" if y == top else "empty-text")
-        return Strip([Segment(" " * ((width - block) // 2), base), Segment(text, style)]).adjust_cell_length(
-            width, base
-        )
 
     # The mouse.
 
@@ -450,7 +336,7 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         index = (self.scroll_offset.y + place.y - 1) // self.row_height
         if index >= len(self.rows):
             return
-        if event.shift and self._anchor is None:
+        if event.shift and not self.ranging:
             self.range_marks()
         self.move_to(index)
         if event.ctrl or place.x < PREFIX:
