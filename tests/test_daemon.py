@@ -19,7 +19,7 @@ from tests.engine.suite import poll
 from tui_downloads.api.server import Listener
 from tui_downloads.api.tokens import Tokens
 from tui_downloads.core.errors import Code, RequestError
-from tui_downloads.daemon import Daemon, EndpointSwitch, OneLine, Plan, describe_owner, notify, set_up_logs
+from tui_downloads.daemon import Daemon, EndpointSwitch, OneLine, Plan, describe_owner, make_plan, notify, set_up_logs
 from tui_downloads.engine.fake import FakeEngine
 
 
@@ -183,3 +183,15 @@ def test_a_trace_keeps_its_lines():
     record = logging.LogRecord("x", logging.ERROR, "", 0, "a\nb", (), None)
     record.exc_text = "Traceback\n  line"
     assert OneLine("%(message)s").format(record) == "a\\nb\nTraceback\n  line"
+
+
+def test_settings_and_flags_make_the_plan(tmp_path: Path):
+    """Flags come after what the settings say; nothing else opens a listener."""
+    from tui_downloads.config import paths
+    from tui_downloads.config.settings import EndpointSettings, Settings
+
+    settings = Settings(endpoint=EndpointSettings(listen=("127.0.0.1:1",), allow_hosts=("a.example",)))
+    plan = make_plan(settings, paths.find(), listen=["[::1]:2,no-auth"], allow_hosts=["b.example"])
+    assert [str(listener) for listener in plan.listeners] == ["127.0.0.1:1", "[::1]:2,no-auth"]
+    assert plan.api.allow_hosts == ("a.example", "b.example")
+    assert make_plan(Settings(), paths.find()).listeners == ()

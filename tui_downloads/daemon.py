@@ -16,7 +16,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
@@ -25,9 +25,11 @@ from tui_downloads.api.auth import Auth
 from tui_downloads.api.links import signing_key
 from tui_downloads.api.native.settings import SafeSettings
 from tui_downloads.api.quota import QuotaKeeper
-from tui_downloads.api.server import Listener, Server, check_listener, tls_context
+from tui_downloads.api.server import Listener, Server, check_listener, parse_listener, tls_context
 from tui_downloads.api.settings import ApiSettings
 from tui_downloads.api.tokens import Tokens, write_private
+from tui_downloads.config.paths import Paths
+from tui_downloads.config.settings import Settings
 from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.engine.base import Engine
 from tui_downloads.engine.lock import EngineLock, Owner, held_by
@@ -216,6 +218,49 @@ class Daemon:
         notify("READY=1")
 
 
+def make_plan(
+    settings: Settings,
+    paths: Paths,
+    *,
+    listen: Sequence[str] = (),
+    allow_remote: bool = False,
+    allow_hosts: Sequence[str] = (),
+    allow_download: bool = False,
+    tls: tuple[str, str] = ("", ""),
+    what: str = "serve",
+) -> Plan:
+    """Give the plan that settings and flags make together.
+
+    Raises:
+        RequestError: INVALID_OPTION; a listener can't be read.
+    """
+    endpoint = settings.endpoint
+    api = ApiSettings(
+        allow_hosts=(*endpoint.allow_hosts, *allow_hosts),
+        allow_origins=endpoint.allow_origins,
+        allow_download=endpoint.allow_download,
+        strict_hoody_download=endpoint.strict_allow_download or allow_download,
+        hoody_max_running=endpoint.max_running,
+        masv_api=endpoint.masv_api,
+        alfresco_max_content=endpoint.alfresco_max_content,
+        alfresco_cleaner_age=endpoint.alfresco_cleaner_age,
+        aria2_secret=endpoint.aria2_secret,
+    )
+    return Plan(
+        state=paths.state,
+        lock=paths.lock,
+        socket=paths.socket,
+        tokens=paths.tokens,
+        folder=settings.folder or paths.downloads,
+        listeners=tuple(parse_listener(text) for text in (*endpoint.listen, *listen)),
+        allow_remote=allow_remote,
+        tls_cert=tls[0] or endpoint.tls_cert,
+        tls_key=tls[1] or endpoint.tls_key,
+        api=api,
+        what=what,
+    )
+
+
 def ensure_admin_token(tokens: Tokens, path: Path) -> Path | None:
     """Make an administrator's token when there is no token at all, and give the file it was put in."""
     if tokens.list():
@@ -341,11 +386,6 @@ def answers(path: str) -> bool:
     except OSError:
         return False
     return True
-
-
-def with_listeners(plan: Plan, listeners: Sequence[Listener], *, allow_remote: bool = False) -> Plan:
-    """Give a plan that listens at further addresses."""
-    return replace(plan, listeners=(*plan.listeners, *listeners), allow_remote=plan.allow_remote or allow_remote)
 
 
 class EndpointSwitch:
