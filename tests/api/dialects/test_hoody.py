@@ -320,6 +320,7 @@ async def test_routes_are_no_directories_at_the_combined_root(made: Service):
     for first in ("v1/x", "api/x", "alfresco/x"):
         response = await ann.get(f"/{first}?download={DATA}")
         assert (response.status_code, response.json()["error"]) == (400, "INVALID_PATH")
+        assert "/hoody" in response.json()["message"]
         assert (await ann.get(f"/hoody/{first}?download={DATA}")).status_code == 201
 
 

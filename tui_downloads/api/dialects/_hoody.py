@@ -88,7 +88,7 @@ _LIST_LIMIT = 50_000
 
 
 class InvalidPath(Exception):
-    """A directory that can't be one below the root."""
+    """A directory that can't be one below the root; its text is for the caller, empty where the usual one will do."""
 
 
 # ---------------------------------------------------------------- paths

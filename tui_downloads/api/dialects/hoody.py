@@ -163,8 +163,8 @@ class Hoody:
         try:
             directory = self._directory(request)
             folder = os.path.normpath(await asyncio.to_thread(words.folder_of, viewer.root, directory))
-        except InvalidPath:
-            return _invalid_path()
+        except InvalidPath as exc:
+            return _invalid_path(str(exc))
         views = await self._readable(session, await self._active(session))
         here = [viewer.active(view) for view in views if os.path.normpath(view.folder) == folder]
         return answer({"downloads": here})
@@ -192,8 +192,8 @@ class Hoody:
         try:
             wish = self._wish(request)
             folder = await asyncio.to_thread(words.folder_of, viewer.root, wish.directory)
-        except InvalidPath:
-            return _invalid_path()
+        except InvalidPath as exc:
+            return _invalid_path(str(exc))
         except Refused as refused:
             return refusal(400, refused.code, refused.message)
         if self._full():
@@ -288,7 +288,7 @@ class Hoody:
         raw: bytes = request.scope.get("raw_path") or b""
         directory = words.directory_of(path, raw.partition(b"?")[0])
         if at_combined_root(request) and directory.partition("/")[0] in RESERVED:
-            raise InvalidPath
+            raise InvalidPath("This path is one of the service's own; name the directory below /hoody.")
         return directory
 
     async def _viewer(self, session: Session) -> Viewer:
@@ -335,6 +335,6 @@ def _started(id: str, directory: str, name: str, error: str | None) -> dict[str,
     }
 
 
-def _invalid_path() -> Response:
-    message = "The directory is not usable: name one below the download folder, without . and .. in it."
-    return refusal(400, words.INVALID_PATH, message)
+def _invalid_path(why: str = "") -> Response:
+    usual = "The directory is not usable: name one below the download folder, without . and .. in it."
+    return refusal(400, words.INVALID_PATH, why or usual)
