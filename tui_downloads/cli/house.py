@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tui_downloads.engine.lock import EngineLock
 
 DIALECTS = {
-    "aria2": "tui_downloads.api.aria2.dialect",
+    "aria2": "tui_downloads.api.aria2.application",
     "bridge": "tui_downloads.api.dialects.bridge",
     "offlinetube": "tui_downloads.api.dialects.offlinetube",
     "masv": "tui_downloads.api.dialects.masv",
