@@ -149,13 +149,18 @@ async def probe(url: str, means: Means) -> Media:
     try:
         text = await ytdlp.answer(question)
     except DownloadError as error:
-        if error.code is Code.SOURCE_INVALID and "without ffmpeg" in error.message and not means.ffmpeg:
-            raise pages.ffmpeg_missing() from None
-        raise
+        raise _explained(error, means) from None
     found = await asyncio.to_thread(pages.parse_media, text, url)
     if found.merge and not means.ffmpeg:
         raise pages.ffmpeg_missing()
     return found
+
+
+def _explained(error: DownloadError, means: Means) -> DownloadError:
+    """Name ffmpeg where its absence is why nothing fits."""
+    if not means.ffmpeg and error.code is Code.SOURCE_INVALID and "without ffmpeg" in error.message:
+        return pages.ffmpeg_missing()
+    return error
 
 
 def plain_enough(found: Media, means: Means) -> bool:
@@ -264,14 +269,19 @@ class Fetch:
             os.makedirs(staging, mode=0o700, exist_ok=True)
         means = self._means
         order = pages.order(self._url, means.choice, means.way, staging, ffmpeg=means.ffmpeg)
-        await ytdlp.follow(order, self._step)
+        try:
+            await ytdlp.follow(order, self._step)
+        except DownloadError as error:
+            raise _explained(error, means) from None
         made = await asyncio.to_thread(made_in, staging)
         if not made:
             raise DownloadError(Code.SOURCE_INVALID, "yt-dlp ended without a file.", retry=False)
         return made
 
     def _step(self, step: Step) -> None:
-        self._steps[step.file] = (step.done, step.size)
+        before = self._steps.get(step.file, (0, None))[0]
+        # Threads of its own tell out of order; only the end of a part may correct it.
+        self._steps[step.file] = (step.done if step.finished else max(before, step.done), step.size)
         sizes = [size for _, size in self._steps.values()]
         self._file.done = sum(done for done, _ in self._steps.values())
         self._file.size = None if None in sizes else sum(size or 0 for size in sizes)

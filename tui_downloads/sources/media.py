@@ -134,6 +134,8 @@ def order(url: str, choice: Choice, way: Way, staging: str, *, ffmpeg: str = "")
     """Write the configuration that fetches a page's media into a folder, as `media.EXTENSION`."""
     lines = [*_common(way, ffmpeg), *_formats(choice, ffmpeg)]
     lines += ["--no-playlist", "--no-mtime", "--continue", "--part", "--newline", "--progress", "--no-warnings"]
+    # A figure that is not known shall be JSON too.
+    lines += ["--output-na-placeholder", "null"]
     lines += ["--quiet", "--progress-template", _TEMPLATE, "--concurrent-fragments", "4"]
     # The template is ours: neither title nor extension of the page can lead the files elsewhere.
     lines += ["--paths", staging.replace("%", "%%"), "--output", "media.%(ext)s"]
@@ -178,7 +180,8 @@ def _formats(choice: Choice, ffmpeg: str) -> list[str]:
         return ["--format", choice.format_id]
     if choice.audio:
         return ["--format", "ba/b" if ffmpeg else "ba"]
-    lines = ["--format", "bv*+ba/b/bv*/ba" if ffmpeg else "b/bv*/ba"]
+    # Without ffmpeg nothing can be put together; a picture without its sound is not what was asked for.
+    lines = ["--format", "bv*+ba/b/bv*/ba" if ffmpeg else "b"]
     if choice.quality != "best":
         lines += ["--format-sort", f"res:{choice.quality.removesuffix('p')}"]
     return lines
