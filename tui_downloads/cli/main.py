@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -13,7 +15,34 @@ from tui_downloads.core.errors import Exit, TuiDownloadsError
 
 COMMANDS = {
     "get": "Download links in the foreground.",
-    "demo": "Open the screen on the practice server.",
+    "add": "Put downloads on the list.",
+    "list": "Show downloads.",
+    "show": "Show everything about downloads.",
+    "pause": "Pause downloads; what is here stays.",
+    "resume": "Let paused downloads go on.",
+    "cancel": "End downloads; parts stay.",
+    "retry": "Queue failed and cancelled downloads again.",
+    "remove": "Take downloads off the list, with or without files.",
+    "move": "Change the order of the queue.",
+    "change": "Change name, folder, link or options of downloads.",
+    "limit": "See and change limits.",
+    "wait": "Wait until downloads have ended.",
+    "watch": "Follow what happens.",
+    "status": "Say who runs, how much and how fast.",
+    "history": "Show, export and forget what has ended.",
+    "errors": "Show what failed, why, and what to do.",
+    "export": "Write the list as JSON.",
+    "import": "Add the downloads of a JSON list.",
+    "bundle": "Zip finished downloads into one file.",
+    "pull": "Fetch finished files of a service elsewhere.",
+    "serve": "Run engine and API without a screen.",
+    "attach": "Open the screen on a running service.",
+    "remote": "Save services elsewhere under a name.",
+    "token": "Say who may use the service, and for what.",
+    "config": "See, check and change the settings.",
+    "aria2": "Run with aria2's own options.",
+    "completion": "Print the completion script of a shell.",
+    "demo": "Open the screen on a practice server.",
 }
 """Commands and what they do; each is the function `command` of the module of its name."""
 
@@ -27,7 +56,8 @@ class Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"tui_downloads.cli.{cmd_name.replace('-', '_')}")
+        # `import` is a word of Python's.
+        module = importlib.import_module(f"tui_downloads.cli.{'import_' if cmd_name == 'import' else cmd_name}")
         found: click.Command = module.command
         return found
 
@@ -72,7 +102,7 @@ def root(ctx: click.Context) -> int | None:
 def run(args: list[str]) -> int:
     """Run a command line and give its exit code; every failure is one clear line on stderr."""
     try:
-        if args and "://" in args[0] and not args[0].startswith("-"):
+        if _for_screen(args):
             from tui_downloads.cli.screen import command
 
             code = command.main(args, prog_name="tui-downloads", standalone_mode=False)
@@ -93,11 +123,46 @@ def run(args: list[str]) -> int:
         say(f"{error.message} {error.next_step}".rstrip())
         return error.exit
     except BrokenPipeError:
-        sys.stderr.close()
+        _mute()
         return Exit.OK
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
-    return int(code or 0) if isinstance(code, int) else 0
+    except OSError as error:
+        say(f"{error.strerror or 'The system refused'}{f': {error.filename}' if error.filename else ''}.")
+        return Exit.DISK
+    except Exception as error:
+        return _failed(error)
+    return _flushed(int(code or 0) if isinstance(code, int) else 0)
+
+
+def _for_screen(args: list[str]) -> bool:
+    """Say whether a command line means the screen: it begins with a link, or with the switch of the endpoint."""
+    return bool(args) and (args[0] == "--api" or ("://" in args[0] and not args[0].startswith("-")))
+
+
+def _flushed(code: int) -> int:
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _mute()
+    except OSError as error:
+        say(f"The output can't be written: {error.strerror}.")
+        return Exit.DISK
+    return code
+
+
+def _mute() -> None:
+    """Let Python end without complaining that nobody reads what it had still to say."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _failed(error: Exception) -> int:
+    """Tell a mistake of ours in one line; the whole of it for those who ask."""
+    if os.environ.get("TUI_DOWNLOADS_DEBUG"):
+        raise error
+    say(f"Something went wrong inside ({type(error).__name__}). TUI_DOWNLOADS_DEBUG=1 shows where; please report it.")
+    return Exit.INTERNAL
 
 
 def say(message: str) -> None:
