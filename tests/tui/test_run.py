@@ -15,6 +15,7 @@ import pexpect
 import pyte
 import pytest
 
+# ruff: noqa: E501
 APP = Path(__file__).with_name("pty_app.py")
 ROOT = APP.parent.parent.parent
 DEADLINE = 20.0
@@ -105,7 +106,9 @@ def test_hostile_names_send_no_escape_of_theirs(terminal):
     """No control of a name reaches the wire in table, details, log, palette, dialogs, notifications or title."""
     it = terminal({"names": HOSTILE})
     it.ready()
-    settled(it, ["\r", "]", "]", "]", "\x1b", "j", "D", "\x1b", "5", "1", ":", "r", "e", "\x1b", "m", "x", "d", "4", "3"])
+    settled(
+        it, ["\r", "]", "]", "]", "\x1b", "j", "D", "\x1b", "5", "1", ":", "r", "e", "\x1b", "m", "x", "d", "4", "3"]
+    )
     sent = it.text()
     for theirs in ("\x1b[31mred", "\x1b]52;", "\x1b]0;", "\x9b", "\x9d", "\u202e", "\u2066", "\u2028", "\x1bP", "\x00"):
         assert theirs not in sent, repr(theirs)

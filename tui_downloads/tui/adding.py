@@ -11,6 +11,7 @@ from tui_downloads.core.curl_command import CurlCommand, looks_like_curl, parse_
 from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.links import parse_link
 from tui_downloads.core.snapshots import DownloadView
+from tui_downloads.core.spec import AddRequest
 
 MOST_LINES = 5000
 _LINK = re.compile(r"^(?:https?|ftps?|sftp)://\S+$", re.IGNORECASE)
@@ -32,6 +33,16 @@ class Verdict:
     @property
     def ok(self) -> bool:
         return not self.problem
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """What the dialog was closed with."""
+
+    requests: tuple[AddRequest, ...]
+    twins: tuple[DownloadView, ...] = ()
+    """Downloads that have the same link as one of the requests."""
+    duplicate: str = "ask"
 
 
 def looks_like_links(text: str) -> bool:

@@ -20,12 +20,11 @@ from tui_downloads.core.snapshots import Event
 
 from .announcer import Announcer
 from .columns import STATE_STYLES
-from .details import DetailsScreen
 from .log_view import Entry
 from .main_screen import MainScreen
 from .palette import PaletteProvider
 from .safe_text import visible
-from .session import Session
+from .session import Follower, Session
 from .themes import DARK, LIGHT, SHORT, shades
 
 RECONNECT = 2.0
@@ -116,8 +115,8 @@ class DownloadsApp(App[int], inherit_bindings=False):
         if snapshot is not before or moving or self.main._seen.revision < 0:
             self.main.take(snapshot)
             for screen in self.screen_stack:
-                if isinstance(screen, DetailsScreen):
-                    screen.take()
+                if isinstance(screen, Follower):
+                    screen.take_news()
         self._repaint_if_behind()
 
     def _repaint_if_behind(self) -> None:

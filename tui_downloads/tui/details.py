@@ -68,9 +68,9 @@ class DetailsScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self.action_show(0)
-        self.take()
+        self.take_news()
 
-    def take(self) -> None:
+    def take_news(self) -> None:
         """Load what is new, unless the display is frozen."""
         if not self._main.frozen:
             self._load()

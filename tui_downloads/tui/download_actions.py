@@ -12,12 +12,10 @@ from tui_downloads.core.lifecycle import ENDED, Move, State, can
 from tui_downloads.core.links import parse_link
 from tui_downloads.core.snapshots import DownloadView, Limits
 
+from . import opening
+from .adding import Added
 from .desk import Undo, count
-from .dialogs.add import AddDialog, Added
 from .dialogs.choice import Choice, ChoiceDialog
-from .dialogs.confirm import removal
-from .dialogs.limits import LimitsDialog
-from .dialogs.prompt import RefreshDialog
 from .panes import STORE_QUERIES
 from .view_actions import ViewActions
 
@@ -59,10 +57,7 @@ class DownloadActions(ViewActions):
     # Adding.
 
     def action_download_add(self, text: str = "") -> None:
-        session = self.session
-        snapshot = session.snapshot
-        dialog = AddDialog(text, snapshot.downloads, snapshot.info.folder, session.glyphs, session.clock())
-        self.app.push_screen(dialog, self._added)
+        self.app.push_screen(opening.add_dialog(self.session, text), self._added)
 
     def action_download_paste(self) -> None:
         """Open the add dialog with what this program copied last; terminals don't let programs read their clipboard."""
@@ -153,7 +148,7 @@ class DownloadActions(ViewActions):
                 self.ask(self.session.desk.remove_with_files(self._ids(views)))
                 self._done_with_marks()
 
-        self.app.push_screen(removal(views, self.app.size.width), answered)
+        self.app.push_screen(opening.removal(views, self.app.size.width), answered)
 
     def action_download_retry(self) -> None:
         views = self.targets()
@@ -174,7 +169,7 @@ class DownloadActions(ViewActions):
             elif url == "" and can(view.state, Move.RETRY):
                 self.ask(self.session.desk.retry([view.id]))
 
-        self.app.push_screen(RefreshDialog(view), answered)
+        self.app.push_screen(opening.refresh_dialog(view), answered)
 
     def action_download_retry_all(self) -> None:
         self.ask(self._retry_all())
@@ -245,7 +240,7 @@ class DownloadActions(ViewActions):
             if limits is not None:
                 self.ask(self.session.desk.set_limits(limits))
 
-        self.app.push_screen(LimitsDialog(self.session.snapshot.limits), answered)
+        self.app.push_screen(opening.limits_dialog(self.session.snapshot.limits), answered)
 
     def action_limits_toggle(self) -> None:
         self.ask(self.session.desk.toggle_limits(self.session.snapshot.limits))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from textual import events
 from textual.suggester import Suggester
-from textual.widgets import Input, TextArea
+from textual.widgets import Input
 
 from .safe_text import typed
 
@@ -24,19 +24,6 @@ class SafeInput(Input):
     def _on_paste(self, event: events.Paste) -> None:
         event.text = typed(event.text.strip().splitlines()[0] if event.text.strip() else "")
         super()._on_paste(event)
-
-
-class SafeTextArea(TextArea):
-    """Several lines of text that are safe to draw; tab leaves the field."""
-
-    DEFAULT_CSS = """
-    SafeTextArea { border: none; padding: 0 1; background: $tui-field; scrollbar-size-vertical: 1; }
-    SafeTextArea:focus { border: none; background: $tui-field-focus; }
-    """
-
-    async def _on_paste(self, event: events.Paste) -> None:
-        event.text = clean_lines(event.text)
-        await super()._on_paste(event)
 
 
 def clean_lines(text: str) -> str:

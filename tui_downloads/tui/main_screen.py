@@ -10,16 +10,13 @@ from textual.binding import BindingType
 from tui_downloads.core.lifecycle import ENDED, Move, State, can
 from tui_downloads.core.snapshots import DownloadView
 
-from . import bars, opener
+from . import bars, opener, opening
 from .actions import ACTIONS, BY_METHOD, Action, bindings
 from .adding import looks_like_links
 from .desk import count
-from .details import DetailsScreen
 from .dialogs.choice import Choice, ChoiceDialog
-from .dialogs.help import HelpDialog
 from .download_actions import DownloadActions
 from .line_bar import LineBar
-from .settings_screen import SettingsScreen
 from .table import DownloadTable
 
 if TYPE_CHECKING:
@@ -140,7 +137,7 @@ class MainScreen(DownloadActions):
         view = table.cursor_view if table is not None else None
         if view is not None:
             self.only = view
-            self.app.push_screen(DetailsScreen(self, view), lambda _: self._details_left())
+            self.app.push_screen(opening.details(self, view), lambda _: self._details_left())
 
     def _details_left(self) -> None:
         self.only = None
@@ -154,14 +151,14 @@ class MainScreen(DownloadActions):
         self.downloads_app.switch_theme()
 
     def action_app_help(self) -> None:
-        self.app.push_screen(HelpDialog(self.session.settings.keys))
+        self.app.push_screen(opening.help_dialog(self.session.settings.keys))
 
     def action_app_palette(self) -> None:
         self.app.action_command_palette()
 
     def action_app_settings(self) -> None:
         if self.session.book is not None:
-            self.app.push_screen(SettingsScreen(self.session.book), self.downloads_app.settings_changed)
+            self.app.push_screen(opening.settings_screen(self.session.book), self.downloads_app.settings_changed)
 
     def action_app_endpoint(self) -> None:
         if self.session.endpoint is not None:

@@ -126,6 +126,8 @@ class PagedRows:
         if page.cursor is None:
             # The store's total was taken when the first page was; what the walk found is what there is.
             self._tail, self._total = [], len(self._head)
+        # The two ends have met: what both hold is kept once.
+        del self._tail[max(0, self._total - len(self._head)) :]
         self._places = None
         return True
 

@@ -6,12 +6,20 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 from tui_downloads.core.snapshots import Snapshot
 
 from .desk import Desk
 from .glyphs import UNICODE, Glyphs
 from .options import Endpoint, ForgetfulMemory, Memory, ScreenSettings, SettingsBook
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A screen that wants to know of every new snapshot."""
+
+    def take_news(self) -> None: ...
 
 
 @dataclass

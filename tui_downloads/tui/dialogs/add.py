@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 from textual import on
@@ -18,10 +18,11 @@ from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
 from tui_downloads.tui import figures
-from tui_downloads.tui.adding import Verdict, judge, known_links, parse_headers, parse_start
-from tui_downloads.tui.fields import FolderSuggester, SafeInput, SafeTextArea, clean_lines
+from tui_downloads.tui.adding import Added, Verdict, judge, known_links, parse_headers, parse_start
+from tui_downloads.tui.fields import FolderSuggester, SafeInput, clean_lines
 from tui_downloads.tui.glyphs import Glyphs
 from tui_downloads.tui.safe_text import safe_text, words
+from tui_downloads.tui.text_field import SafeTextArea
 
 from .base import Dialog, field
 
@@ -31,16 +32,6 @@ CONFLICTS = (
     ("As the settings say", ""), ("Choose a new name", "rename"), ("Skip", "skip"), ("Overwrite", "overwrite")
 )  # fmt: skip
 STARTS = (("At once", "now"), ("Paused", "paused"), ("At a time", "at"))
-
-
-@dataclass(frozen=True, slots=True)
-class Added:
-    """What the dialog was closed with."""
-
-    requests: tuple[AddRequest, ...]
-    twins: tuple[DownloadView, ...] = ()
-    """Downloads that have the same link as one of the requests."""
-    duplicate: str = "ask"
 
 
 class AddDialog(Dialog[Added]):

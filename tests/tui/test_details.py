@@ -1,0 +1,63 @@
+"""Details show everything about one download and follow it."""
+
+from __future__ import annotations
+
+import pytest
+
+from tui_downloads.tui.details import DetailsScreen
+
+
+async def test_overview_has_facts_map_and_graph(rig):
+    """On one page."""
+    async with rig() as r:
+        r.engine.tick(3)
+        await r.press("enter")
+        shown = r.shown()
+        for word in ("Link", "Validator", "Segments", "Connections", "Speed", "/data/run0.iso"):
+            assert word in shown
+
+
+@pytest.mark.parametrize(("keys", "word"), [(("]",), "Connections  "), (("3",), "Files"), (("[",), "Nothing has")])
+async def test_brackets_and_digits_change_the_page(rig, keys, word):
+    """Overview, connections, files, log."""
+    async with rig() as r:
+        await r.press("enter", *keys)
+        assert word in r.shown()
+
+
+async def test_keys_act_on_the_download_that_is_shown(rig):
+    """Marks elsewhere do not matter."""
+    async with rig() as r:
+        await r.press("space", "j", "enter", "p")
+        assert r.asked("pause") == [(r.id("run2.iso"),)]
+        assert isinstance(r.app.screen, DetailsScreen)
+
+
+async def test_figures_follow_the_engine(rig):
+    """At every tick."""
+    async with rig() as r:
+        await r.press("enter")
+        before = r.main.only.done
+        r.engine.tick(1)
+        r.app.pull()
+        await r.settle()
+        assert r.main.only.done > before
+
+
+async def test_a_failure_says_cause_fault_and_next_step(rig):
+    """On top of everything else."""
+    async with rig() as r:
+        await r.press("4")
+        r.table.move_to_id(r.id("bad.tar"))
+        await r.press("enter")
+        for word in ("STALLED", "fault: network", "Next step"):
+            assert word in r.shown()
+
+
+async def test_the_details_survive_that_the_download_is_removed(rig):
+    """The last that was known stays."""
+    async with rig() as r:
+        await r.press("enter", "d")
+        r.app.pull()
+        await r.settle()
+        assert "run0.iso" in r.shown()
