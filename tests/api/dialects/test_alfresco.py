@@ -14,8 +14,10 @@ from tui_downloads.api.dialects import _alfresco_nodes as nodes
 from tui_downloads.api.dialects import alfresco
 from tui_downloads.api.dialects._alfresco_cleaner import Cleaner
 from tui_downloads.api.settings import ApiSettings
+from tui_downloads.core.errors import Code
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Kind
+from tui_downloads.engine.fake_stage import error_view
 
 BASE = alfresco.BASE
 UNKNOWN = "550e8400-e29b-41d4-a716-446655440000"
@@ -259,6 +261,29 @@ async def test_a_zip_that_is_too_large_says_so(tmp_path):
         }  # fmt: skip
         refused(await made.client("ann").get(f"{BASE}/nodes/{id}/content"), 404)
         assert (await made.client("ann").delete(f"{BASE}/downloads/{id}")).status_code == 202
+
+
+async def test_a_zip_that_the_engine_finds_too_large_says_so(content):
+    """Files may have grown since they were counted."""
+    id = await make_zip(content)
+    download = content.engine._downloads[id]
+    download.state, download.error = State.FAILED, error_view(Code.QUOTA_EXCEEDED, "Too large.", 0)
+    download.meta |= {"members": (0, 1), "bytes": 3_000_000_000}
+    content.engine._touch(id)
+    entry = await look(content, id)
+    assert entry["status"] == "MAX_CONTENT_SIZE_EXCEEDED"
+    assert (entry["bytesAdded"], entry["totalBytes"], entry["filesAdded"]) == (2_152_852_358, 3_000_000_000, 0)
+
+
+async def test_the_engines_count_of_files_is_told(content):
+    """While it goes on."""
+    id = await make_zip(content, State.COMPLETE, State.COMPLETE)
+    download = content.engine._downloads[id]
+    download.state, download.done = State.TRANSFERRING, SIZE
+    download.meta |= {"members": (1, 2), "bytes": 2 * SIZE}
+    content.engine._touch(id)
+    entry = await look(content, id)
+    assert (entry["filesAdded"], entry["bytesAdded"], entry["totalFiles"]) == (1, SIZE, 2)
 
 
 async def test_a_limit_of_zero_is_none(tmp_path):

@@ -14,8 +14,10 @@ from tui_downloads.engine.owned import OwnedEngine
 
 from ..dialect import Context
 
-TOTAL_FILES, TOTAL_BYTES, EXCEEDED = "alfresco_files", "alfresco_bytes", "alfresco_exceeded"
-"""Keys of a zip job's meta: what it is to hold, and the limit that was too small for it."""
+TOTAL_FILES, TOTAL_BYTES, LIMIT, EXCEEDED = "alfresco_files", "alfresco_bytes", "alfresco_limit", "alfresco_exceeded"
+"""Keys of a zip job's meta: what it is to hold, the limit of its size, and whether that was too small."""
+MEMBERS, BYTES = "members", "bytes"
+"""Keys of a bundle's meta, from the engine: (files added, files in all), and bytes in all."""
 FIELDS = ("filesAdded", "bytesAdded", "id", "totalFiles", "totalBytes", "status")
 _CHUNK = 500
 
@@ -45,35 +47,38 @@ class Refusal(Exception):
 
 def status_of(view: DownloadView) -> str:
     """Give the word for a zip job's state."""
-    too_large = view.state is State.FAILED and view.error is not None and view.error.code == Code.FILE_TOO_LARGE
-    if limit_of(view) is not None or too_large:
+    refused = view.state is State.FAILED and view.error is not None and view.error.code == Code.QUOTA_EXCEEDED
+    if view.meta.get(EXCEEDED) or refused:
         return "MAX_CONTENT_SIZE_EXCEEDED"
     if view.state in (State.PAUSED, State.FAILED) and view.started_at is None:
         return "PENDING"
     return _STATUS[view.state]
 
 
-def limit_of(view: DownloadView) -> int | None:
-    """Give the limit a zip job was too large for, if it was."""
-    return _whole(view, EXCEEDED)
-
-
 def entry(view: DownloadView, fields: Sequence[str] | None = None) -> dict[str, Any]:
     """Tell of a zip job, with all six fields or with those of them that were asked for."""
     status = status_of(view)
-    files, size = _whole(view, TOTAL_FILES), _whole(view, TOTAL_BYTES)
-    total_files = view.files_total if files is None else files
-    total_bytes = (view.size or 0) if size is None else size
+    added, total_files = _members(view)
+    total_bytes = _whole(view, BYTES) or _whole(view, TOTAL_BYTES) or view.size or 0
+    done = min(view.done, total_bytes)
     if status == "PENDING":
         added, done, total_files, total_bytes = 0, 0, 0, 0
     elif status == "MAX_CONTENT_SIZE_EXCEEDED":
-        added, done = 0, limit_of(view) or 0
+        added, done = 0, _whole(view, LIMIT) or 0
     elif status == "DONE":
+        # A finished download tells the size of its zip; here the bytes that went in are told.
         added, done = total_files, total_bytes
-    else:
-        added, done = min(view.files_done, total_files), min(view.done, total_bytes)
     whole = dict(zip(FIELDS, (added, done, view.id, total_files, total_bytes, status), strict=True))
     return whole if fields is None else {name: value for name, value in whole.items() if name in fields}
+
+
+def _members(view: DownloadView) -> tuple[int, int]:
+    """Give the files added and the files in all; the engine knows best, once it has looked."""
+    found = view.meta.get(MEMBERS)
+    if isinstance(found, (list, tuple)) and len(found) == 2:
+        return int(found[0]), int(found[1])
+    total = _whole(view, TOTAL_FILES) or view.files_total
+    return min(view.files_done, total), total
 
 
 def _whole(view: DownloadView, key: str) -> int | None:

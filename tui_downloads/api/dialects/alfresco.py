@@ -26,6 +26,7 @@ from ..serve_file import FileAnswer, NotServable, open_download
 from ._alfresco_cleaner import Cleaner
 from ._alfresco_nodes import (
     EXCEEDED,
+    LIMIT,
     TOTAL_BYTES,
     TOTAL_FILES,
     Nodes,
@@ -217,9 +218,9 @@ async def start(engine: OwnedEngine, nodes: list[DownloadView], limit: int) -> D
     source: dict[str, Any] = {"ids": [node.id for node in nodes]}
     meta: dict[str, Any] = {TOTAL_FILES: files, TOTAL_BYTES: size}
     if limit > 0:
-        source["max_bytes"] = limit
+        source["max_bytes"] = meta[LIMIT] = limit
     if too_large:
-        meta[EXCEEDED] = limit
+        meta[EXCEEDED] = True
     wish = AddRequest(
         "", kind=Kind.BUNDLE, name=name, title=name, dialect=NAME, source=source, meta=meta, paused=too_large
     )
