@@ -11,6 +11,7 @@ from tui_downloads.config import paths as folders
 from tui_downloads.config.load import load
 from tui_downloads.config.settings import Settings
 from tui_downloads.engine.embedded import EmbeddedEngine
+from tui_downloads.engine.rules import Rules
 
 from .setup import defaults, embedded_setup
 
@@ -61,6 +62,7 @@ class House:
         self.settings = settings
         await self.engine.set_limits(settings.limits())
         await self.engine.set_defaults(defaults(settings))
+        await self.engine.set_rules(Rules.of(settings))
 
     def plan(
         self,

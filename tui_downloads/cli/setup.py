@@ -25,15 +25,19 @@ def defaults(settings: Settings) -> Defaults:
         on_conflict=settings.on_conflict,
         user_agent=settings.user_agent or None,
         no_proxy=",".join(settings.proxy.no_proxy) or None,
-        proxy=_proxy(settings),
+        proxy=_proxy(settings.proxy.all),
+        proxies=tuple(
+            (scheme, proxy)
+            for scheme, text in (("http", settings.proxy.http), ("https", settings.proxy.https))
+            if (proxy := _proxy(text)) is not None
+        ),
         proxy_filters=settings.proxy.proxy_filters,
         verify_digests=settings.verify_digests,
     )
 
 
-def _proxy(settings: Settings) -> str | None:
-    """One proxy for all, or none named: then the environment decides. `direct` is no proxy at all."""
-    chosen = settings.proxy.all
+def _proxy(chosen: str) -> str | None:
+    """One proxy, or none named: then the environment decides. `direct` is no proxy at all."""
     return "" if chosen == "direct" else chosen or None
 
 
@@ -73,6 +77,8 @@ def _says_anything(file: str) -> bool:
 
 def embedded_setup(settings: Settings, paths: folders.Paths) -> Setup:
     """Give the setup of the screen's or the service's own engine."""
+    from tui_downloads.engine.rules import Rules  # reads the settings' classes, which a `get` does without
+
     return Setup(
         folder=settings.folder or paths.downloads,
         database=paths.database,
@@ -81,5 +87,6 @@ def embedded_setup(settings: Settings, paths: folders.Paths) -> Setup:
         defaults=defaults(settings),
         forbidden=paths.private,
         history=settings.history.enabled,
+        rules=Rules.of(settings),
         extras={"masv_api": settings.endpoint.masv_api, "media": settings.media},
     )

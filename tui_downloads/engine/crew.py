@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
-from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.errors import Code, DownloadError, Fault
 from tui_downloads.core.plan import Segment
 from tui_downloads.core.ramp import Ramp
 from tui_downloads.transport.base import Answer, Ended
@@ -46,6 +46,9 @@ class Crew:
         self._failures = 0
         self._progress = 0
         self._silence = services.defaults.slow_after
+        self._least = settings.min_rate or services.defaults.min_rate
+        self._window = services.defaults.min_rate_window
+        self._marks: dict[Worker, tuple[float, Segment, int]] = {}
 
     def workers(self) -> list[Worker]:
         return list(self._running.values())
@@ -222,7 +225,14 @@ class Crew:
             self._progress, self._failures = plan.written_total, 0
         self._failures += 1
         self._error = error
+        if error.fault in (Fault.DISK, Fault.OURS) and not (error.retry and others):
+            raise error  # another link would meet the same disk
         mirror.failures += 1
+        if others and error.fault is Fault.DISK:
+            # Too many open files, or too little memory: go on with those that have what they need.
+            self._ramp.refused(now, len(self._running) + 1)
+            self._hold_until = now + 5.0
+            return
         if others and self._refused(error):
             self._seats.refused(mirror.host, self._ramp.refused(now, len(self._running) + 1), error)
             self._hold_until = now + min(30.0, error.retry_after or 1.0)
@@ -269,6 +279,8 @@ class Crew:
         plan.note(now)
         if len(self._running) > 1:
             self._dismiss_slow(now)
+        if self._least and self._transfer.gate is None:
+            self._dismiss_crawling(now)
         self._maybe_checkpoint(now)
 
     def _dismiss_slow(self, now: float) -> None:
@@ -289,6 +301,24 @@ class Crew:
                 self._transfer.note("A connection was silent or far slower than the others; it is replaced.")
                 worker.flow.abort(DownloadError(Code.STALLED, "A connection was silent or too slow.", retry=True))
 
+    def _dismiss_crawling(self, now: float) -> None:
+        """Replace connections below the least rate over a whole window, where going on elsewhere loses nothing."""
+        resource = self._transfer.resource
+        if resource is None or not resource.ranges or resource.size is None:
+            return
+        self._marks = {worker: mark for worker, mark in self._marks.items() if worker in self._running.values()}
+        for worker in self._running.values():
+            segment = worker.segment
+            if segment is None or worker.flow is None or not worker.began or worker.mirror.plain:
+                continue
+            began, marked, position = self._marks.setdefault(worker, (now, segment, segment.position))
+            if marked is segment and now - began < self._window:
+                continue
+            self._marks[worker] = (now, segment, segment.position)
+            if marked is segment and segment.position - position < self._least * (now - began):
+                self._transfer.note(f"A connection brought less than {self._least} bytes a second; it is replaced.")
+                worker.flow.abort(DownloadError(Code.STALLED, "The connection was too slow.", retry=True))
+
     def _maybe_checkpoint(self, now: float) -> None:
         if self._checkpoint is not None:
             if not self._checkpoint.done():
@@ -301,4 +331,6 @@ class Crew:
         self._interval = min(CHECKPOINT, self._interval * 2)
         part, plan = self._transfer.part, self._transfer.plan
         assert part is not None and plan is not None
+        if part.gone:
+            raise DownloadError(Code.PART_LOST, f"{part.file} was deleted while it was written.")
         self._checkpoint = asyncio.get_running_loop().create_task(asyncio.to_thread(part.checkpoint, plan.done))

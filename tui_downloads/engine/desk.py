@@ -32,12 +32,14 @@ from .recovery import Recovery
 from .removing import Removing
 from .resolver import Resolver
 from .seats import Seats
-from .services import Services
+from .services import Defaults, Services
 from .ticker import Ticker, connections_of
 from .views import Views
 
 if TYPE_CHECKING:
     from .embedded import Setup
+    from .rules import Rules
+    from .standing import Standing
 
 Command = Callable[[Download], Awaitable[None]]
 SPACE_EVERY = 5.0
@@ -72,6 +74,13 @@ class Desk:
         self.cleaner = Cleaner(self, float(setup.extras.get("bundle_keep", 0)))
         self._space: asyncio.Task[None] | None = None
         self._cleaning: asyncio.Task[None] | None = None
+        self.standing = self._standing(setup.rules) if setup.rules is not None else None
+
+    def _standing(self, rules: Rules) -> Standing:
+        # Imported only where there are rules: a `get` has none, and its first byte does not wait for this.
+        from .standing import Standing
+
+        return Standing(self, rules)
 
     # Life ...........................................................................................................
 
@@ -88,6 +97,8 @@ class Desk:
         if not self.setup.foreground:
             self._space = asyncio.get_running_loop().create_task(self._watch_space())
             self._cleaning = asyncio.get_running_loop().create_task(self.cleaner.run())
+            if self.standing is not None:
+                await self.standing.start()
         self.views.publish()
         self.manager.pump_soon()
 
@@ -108,10 +119,16 @@ class Desk:
             if task is not None:
                 task.cancel()
         self.ticker.close()
+        if self.standing is not None:
+            self.standing.schedule.close()
         await self.manager.close()
+        if self.standing is not None:
+            await self.standing.hooks.close()
         await self.removing.close()
         await self.services.transport.close()
         await self.recovery.hand_in()
+        if self.standing is not None:
+            await self.standing.retention.close()
         await self.services.store.close()
         self.services.hub.close()
         self.views.close()
@@ -135,6 +152,7 @@ class Desk:
                 fresh[index] = download
         await self._refuse_taken(fresh, outcomes)
         if fresh:
+            await self.manager.mounts.note(download.folder for download in fresh.values())
             await self.services.store.insert(list(fresh.values()))
         for index, download in fresh.items():
             self._begin(download)
@@ -147,6 +165,8 @@ class Desk:
         if request.top:
             position = self.manager.queue.top(request.priority) - 1
         download = self.adding.record(request, position=position, now=now)
+        if self.standing is not None:
+            self.standing.naming.at_add(request, download)
         twin = self.manager.twin(download)
         if twin is None:
             return download
@@ -174,6 +194,8 @@ class Desk:
         self.views.add(download)
         self.services.hub.emit("added", download.id, download.state.value, {"url": download.url, "name": download.name})
         manager.adopt(download)
+        for listener in manager.listeners:
+            listener("added", download)
         if download.state is State.QUEUED:
             manager.enqueue(download)
 
@@ -348,12 +370,38 @@ class Desk:
             raise RequestError(Code.INVALID_OPTION, "At least one download and one connection must be allowed.")
         if min(limits.rate, limits.rate_per_host, limits.rate_per_download) < 0:
             raise RequestError(Code.INVALID_OPTION, "A rate can't be negative; 0 is no limit.")
+        if self.standing is not None:
+            self.standing.schedule.set_base(limits)
+        await self.apply_limits(limits)
+
+    async def apply_limits(self, limits: Limits) -> None:
+        """Put limits in force, whoever decided them."""
         self.services.seats.limits = limits
         self.services.gates.change(limits)
         self.views.limits = limits
         self.views.describe()
         self.views.publish()
         self.manager.pump_soon()
+
+    async def set_defaults(self, defaults: Defaults) -> None:
+        defaults = replace(defaults, folder=self.setup.folder)
+        self.services.defaults = defaults
+        self.manager.reaches.change(defaults)
+
+    async def set_rules(self, rules: Rules) -> None:
+        if self.standing is None:
+            self.standing = self._standing(rules)
+            await self.standing.start()
+        else:
+            await self.standing.change(rules)
+
+    async def drop_rows(self, ids: Sequence[str]) -> None:
+        """Drop ended downloads by id; their files stay."""
+        for id in ids:
+            self.views.drop(id)
+            self.services.hub.emit("removed", id)
+        await self.services.store.delete(ids)
+        self.views.publish()
 
     async def hosts(self) -> list[HostView]:
         seats, now = self.services.seats, time.time()

@@ -13,7 +13,7 @@ import selectors
 import threading
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.snapshots import DetailView, DownloadView, Event, Limits, Page, Query, Snapshot
@@ -22,6 +22,9 @@ from tui_downloads.core.spec import AddRequest, Change
 from .base import Engine, HostView, Outcome
 from .desk import Desk
 from .services import Defaults
+
+if TYPE_CHECKING:
+    from .rules import Rules
 
 T = TypeVar("T")
 GC_THRESHOLDS = (50_000, 20, 50)
@@ -46,6 +49,9 @@ class Setup:
     forbidden: tuple[str, ...] = ()
     """Our own config, state and code folders; never a target."""
     history: bool = True
+    """Hand finished foreground downloads over, and take them in."""
+    rules: Rules | None = None
+    """Hooks, categories, names, the schedule and how much is remembered; None does without."""
     idle: bool = False
     """Takes commands and starts nothing: for a command line that finds no service."""
     name: str = "embedded"
@@ -175,6 +181,18 @@ class EmbeddedEngine(Engine):
 
     async def set_limits(self, limits: Limits) -> None:
         await self._call(self._at.set_limits(limits))
+
+    async def set_defaults(self, defaults: Defaults) -> None:
+        """Change what a download gets that says nothing itself; it holds for every run that begins from here on."""
+        await self._call(self._at.set_defaults(defaults))
+
+    async def set_rules(self, rules: Rules) -> None:
+        """Change hooks, categories, names, the schedule and how much is remembered.
+
+        Raises:
+            RequestError: INVALID_OPTION; nothing was changed.
+        """
+        await self._call(self._at.set_rules(rules))
 
     async def hosts(self) -> list[HostView]:
         return await self._call(self._at.hosts())

@@ -19,20 +19,26 @@ from tui_downloads.core.queue import Queue
 from tui_downloads.core.retries import Backoff, GiveUp, decide
 from tui_downloads.core.snapshots import Proof, Waiting
 from tui_downloads.files.base import Published
+from tui_downloads.files.space import device
 
 from .alarms import Alarms
 from .committer import Committer, Finished
 from .failures import view_of
+from .mounts import Mounts
+from .network import AGAIN, Network
 from .reach import Reaches
 from .runner import Runner
 from .services import Services
 from .views import Views
 
 if TYPE_CHECKING:
+    from .naming import Naming
     from .resolver import Resolver
     from .ticker import Ticker
 
 log = logging.getLogger("tui_downloads.engine")
+NO_SPACE = "no space left on the disk"
+NO_NETWORK = "there is no network; goes on when it is back"
 Listener = Callable[[str, Download], None]
 
 
@@ -45,6 +51,9 @@ class Manager:
         self.views = views
         self.resolver = resolver
         self.reaches = Reaches(services.defaults)
+        self.network = Network()
+        self.mounts = Mounts(services.store)
+        self.naming: Naming | None = None
         self.downloads: dict[str, Download] = views.downloads
         self.runners: dict[str, Runner] = {}
         self.queue = Queue()
@@ -246,6 +255,10 @@ class Manager:
         """The time has come for a waiting download, or for somebody in the queue (empty id)."""
         download = self.downloads.get(id)
         if download is not None and download.state is State.WAITING:
+            if id in self.runners:  # its last run is still making its bytes safe
+                self.alarms.after(id, 0.2)
+                return
+            self.queue.hold(download.host, 0.0)
             self.move(download, Move.WAKE)
         self.pump_soon()
 
@@ -262,6 +275,10 @@ class Manager:
         waiting = self._waiting(runner, error)
         if waiting is not None:
             self._wait(download, waiting)
+            if error.code is Code.DISK_FULL:
+                self._park(runner)
+            elif waiting.reason == NO_NETWORK:
+                self.alarms.watch_network(download.id, lambda: self.network.probe(download.host))
             return
         download.error = view_of(error)
         self._notes.setdefault(download.id, []).append((time.time(), f"Failed: {error.message}"))
@@ -273,7 +290,7 @@ class Manager:
         download.handle(Move.WAIT, time.time())
         download.waiting = waiting
         if waiting.until is not None:
-            self.alarms.at(download.id, waiting.until)
+            self.alarms.after(download.id, waiting.until - time.time())
         self._notes.setdefault(download.id, []).append((time.time(), f"Waits: {waiting.reason}"))
         self.tell(download)
         self.save_soon(download)
@@ -283,25 +300,42 @@ class Manager:
         download = runner.download
         if error.code is Code.DISK_FULL:
             self.alarms.watch_space(download)
-            return Waiting("no space left on the disk", None, download.attempts)
+            return Waiting(NO_SPACE, None, download.attempts)
         options, defaults = download.request.options, self.services.defaults
         if runner.progressed:
             download.attempts = 0
+        # A `get` that never had a network fails like any other program; one that lost it waits.
+        offline = self.network.down(error, download.host) and (self.services.leftovers is None or download.done > 0)
         decision = decide(
             error,
             download.attempts,
             self.services.rng(),
             retries=defaults.retries if options.retries is None else options.retries,
+            online=not offline,
             backoff=Backoff(base=defaults.retry_base),
         )
         download.attempts = decision.tries
         if isinstance(decision, GiveUp):
             return None
         now = time.time()
+        if offline:
+            return Waiting(NO_NETWORK, now + AGAIN, download.attempts)
         if error.code is Code.RATE_LIMITED or decision.asked:
             self.services.seats.book.hold(download.host, now + decision.wait)
             self.queue.hold(download.host, now + decision.wait)
         return Waiting(error.message, now + decision.wait, download.attempts)
+
+    def _park(self, full: Runner) -> None:
+        """A disk is full: everybody who writes to it stops, keeps what is here, and waits for room."""
+        disk = device(full.download.folder)
+        for runner in list(self.runners.values()):
+            download = runner.download
+            if runner is full or download.state is not State.TRANSFERRING or device(download.folder) != disk:
+                continue
+            self._figures(runner)
+            self._wait(download, Waiting(NO_SPACE, None, download.attempts))
+            self.alarms.watch_space(download)
+            self.background(runner.stop())
 
     def crashed(self, runner: Runner, error: Exception) -> None:
         """A fault of ours: keep what is here and say so."""

@@ -40,6 +40,8 @@ class Recovery:
         """Bring the list back and put everything unfinished in the queue."""
         store = self._manager.services.store
         downloads = await store.load()
+        await self._manager.mounts.load(download.folder for download in downloads)
+        await self._manager.mounts.note(download.folder for download in downloads)
         await self._adopt_published(downloads)
         for download in downloads:
             if download.state in (State.COMPLETE, State.FAILED, State.CANCELLED):

@@ -109,7 +109,7 @@ class Runner:
         except TimeoutError:
             self.manager.failed(self, DownloadError(Code.DOWNLOAD_TIMEOUT, f"Took longer than {self._max_time():g} s."))
         except DownloadError as error:
-            self.manager.failed(self, error)
+            self.manager.failed(self, await self.manager.network.named(error, download.host))
         except Skipped as skipped:
             self.manager.skipped(self, skipped.name)
         except Exception as error:
@@ -130,6 +130,7 @@ class Runner:
 
     async def _work(self) -> None:
         download, resolver = self.download, self.manager.resolver
+        self.manager.mounts.check(download.folder)
         self.work = await resolver.resolve(self)
         if self.work is not None:
             await self.work.run()
@@ -186,6 +187,8 @@ class Runner:
     def met(self, transfer: Transfer, mirror: Mirror, head: Head, resource: Resource) -> None:
         """The first answer of a file is about to be accepted."""
         self.manager.resolver.met(self, transfer, mirror, head, resource)
+        if self.manager.naming is not None:
+            self.manager.naming.settle(transfer, resource)
 
     def began(self, transfer: Transfer) -> None:
         """The first answer of a file was accepted."""

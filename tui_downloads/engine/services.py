@@ -36,12 +36,19 @@ class Defaults:
     retries: int = 5
     on_conflict: OnConflict = OnConflict.RENAME
     user_agent: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    """For every link; empty text is no proxy, None leaves it to the environment."""
+    proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    """(scheme, proxy) for links of one scheme; goes before `proxy`."""
     no_proxy: str | None = None
     proxy_filters: bool = False
     verify_digests: bool = True
     slow_after: float = 10.0
     """Seconds of silence after which a connection is replaced while its siblings move."""
+    min_rate: int = 64
+    """Bytes a second below which a connection is replaced where nothing is lost by it; 0 is none."""
+    min_rate_window: float = 20.0
+    """Seconds over which that rate is measured."""
     retry_base: float = 1.0
     """Seconds of the first wait before another try."""
 

@@ -90,6 +90,7 @@ class Transfer:
         self._turns = 0
         self._handed_over = False
         self._closed_by_server = False
+        self._distrusted = -1
 
     # What is seen from outside ......................................................................................
 
@@ -139,12 +140,31 @@ class Transfer:
                             Code.PROTOCOL_ERROR, "The server answers in circles.", retry=False
                         ) from None
                 except DownloadError as error:
-                    self._next_link(error)
+                    if not await self._opened_anew(error):
+                        self._next_link(error)
                 except Adopt as found:
                     self.file.part = found.path
                     await self._reopen()
         finally:
             await self._stop()
+
+    async def _opened_anew(self, error: DownloadError) -> bool:
+        """After a failed flush go on from what was safe before it; once, unless more became safe meanwhile."""
+        part = self.part
+        if part is None or not part.poisoned or error.code is not Code.DISK_ERROR:
+            return False
+        safe = part.durable.total
+        await self._stop_crew()
+        if safe <= self._distrusted:
+            return False
+        self._distrusted = safe
+        lost = self.done - safe
+        part.close()
+        self.part = self.plan = None
+        self.discarded(lost)
+        self.note(f"The disk failed to keep {lost} bytes; they are fetched again. ({error.message})")
+        await self._reopen()
+        return True
 
     def _next_link(self, error: DownloadError) -> None:
         """Before anything is known of the file, another link may open it.
@@ -297,7 +317,12 @@ class Transfer:
             return
         if self._handed_over:
             return
-        await asyncio.shield(asyncio.to_thread(self._checkpoint_and_close, part, self.plan.done))
+        try:
+            await asyncio.shield(asyncio.to_thread(self._checkpoint_and_close, part, self.plan.done))
+        except DownloadError as error:
+            # What ends the transfer is told already; here only the figures change.
+            self.plan = Plan(self.plan.size, part.durable.copy())
+            self.note(f"The last bytes may not be safe and are fetched again. ({error.message})")
 
     def hand_over(self) -> None:
         """Somebody else owns the part from here on."""

@@ -38,18 +38,17 @@ def mirrors_of(
         urls = (download.url, *request.mirrors)
         if len(urls) == 1:
             return [Mirror(download.url, download.host, reach, headers, referer)]
-        return [Mirror(url, host_of(url), reach, headers, referer) for url in urls]
+        return [Mirror(url, host_of(url), reaches.of(request, url), headers, referer) for url in urls]
     own = parse_link(download.url).origin if download.url else None
     told = {download.url, *request.mirrors}
-    foreign = stranger(reach)
     mirrors = []
     for url in file.urls:
         link = parse_link(url)
         host = f"{link.host}:{link.port}"
         if url in told or link.origin == own:
-            mirrors.append(Mirror(url, host, reach, (*fields, *headers), referer))
+            mirrors.append(Mirror(url, host, reaches.of(request, url), (*fields, *headers), referer))
         else:
-            mirrors.append(Mirror(url, host, foreign, fields))
+            mirrors.append(Mirror(url, host, stranger(reaches.of(request, url)), fields))
     return mirrors
 
 

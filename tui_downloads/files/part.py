@@ -144,6 +144,11 @@ class PartFile:
         return self._poisoned
 
     @property
+    def gone(self) -> bool:
+        """Somebody deleted the part while it is open."""
+        return os.fstat(self._fd).st_nlink == 0
+
+    @property
     def size_on_disk(self) -> int:
         """Bytes that the part takes on the disk; holes take none."""
         return os.fstat(self._fd).st_blocks * 512
