@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -179,3 +183,44 @@ async def test_many_small_files_arrive_whole(bench):
     view = await bench.complete(await bench.add(publish(bench, "/p.json", files, title="P")))
     assert len(tree(bench)) == 300 and view.files_done == 300
     assert view.done == sum(50 + n for n in range(300))
+
+
+CHILD = """
+import asyncio, sys
+from tui_downloads.core.spec import AddRequest
+from tui_downloads.engine.embedded import EmbeddedEngine, Setup
+
+async def main():
+    engine = EmbeddedEngine(Setup(folder=sys.argv[1], database=sys.argv[2]))
+    await engine.start()
+    (outcome,) = await engine.add([AddRequest(sys.argv[3])])
+    print(outcome.id, flush=True)
+    await asyncio.sleep(600)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_package_survives_kill_9(bench, tmp_path):
+    """Killed in the middle, the next engine finishes it: every file whole, none twice, no part left."""
+    files = [entry(bench, f"{n % 4}/f{n}.bin", 2_500_000, rate=1_500_000) for n in range(20)]
+    link = publish(bench, "/p.json", files, title="P")
+    await bench.engine.close()
+    database = str(tmp_path / "killed.db")
+    child = subprocess.Popen(
+        [sys.executable, "-c", CHILD, str(bench.folder), database, link], stdout=subprocess.PIPE, text=True
+    )
+    assert child.stdout is not None
+    id = child.stdout.readline().strip()
+    deadline = time.monotonic() + 60
+    while not (bench.folder / "P").exists() or len([p for p in tree(bench) if p.endswith(".bin")]) < 3:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
+    child.kill()
+    child.wait()
+    child.stdout.close()
+    bench._setup["database"] = database
+    await bench.start()
+    await bench.complete(id)
+    assert tree(bench) == sorted(f"P/{n % 4}/f{n}.bin" for n in range(20))
+    assert all(bench.digest(f"P/{n % 4}/f{n}.bin") == digest(f"f{n}.bin", 2_500_000) for n in range(20))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import hashlib
+import http.server
 import json
+import socket
+import subprocess
+import threading
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -248,3 +255,67 @@ async def test_a_masv_password_comes_from_the_credentials(masv):
     assert view.error.code == "AUTH_REQUIRED" and "password" in view.error.message
     await masv.complete(await masv.add(link, credentials=Credentials(extra={"password": "pw"})))
     assert isinstance(masv.engine, EmbeddedEngine)
+
+
+@pytest.fixture
+def served_tree(tmp_path):
+    """A tree of files with names that have to be encoded in links."""
+    root = tmp_path / "www" / "pub"
+    for path in ("a file.txt", "sub/ü & b.txt", "sub/deep/100%.bin", "sub/deep/#1?.txt"):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(path)
+    return root
+
+
+def same(bench, root) -> bool:
+    """Say whether every file came with its bytes; names that no system holds are cleaned."""
+    here = {path.read_text() for path in (bench.folder / "pub").rglob("*") if path.is_file()}
+    return here == {str(path.relative_to(root)) for path in root.rglob("*") if path.is_file()}
+
+
+async def test_pythons_own_server_is_walked(bench, served_tree):
+    """A listing of `http.server` becomes a package."""
+    handler = functools.partial(QuietHandler, directory=str(served_tree.parent))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as httpd:
+        threading.Thread(target=httpd.serve_forever, daemon=True).start()
+        view = await bench.complete(await bench.add(f"http://127.0.0.1:{httpd.server_port}/pub/", kind=Kind.PACKAGE))
+        httpd.shutdown()
+    assert view.files_done == 4 and same(bench, served_tree)
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: object) -> None:
+        pass
+
+
+@pytest.mark.servers
+async def test_nginx_is_walked(bench, served_tree, tmp_path, server_program):
+    """A listing of nginx's autoindex becomes a package."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    config = tmp_path / "nginx.conf"
+    for folder in [tmp_path, *served_tree.parents]:
+        if folder.is_relative_to(tmp_path.parent.parent):
+            folder.chmod(0o755)
+    config.write_text(
+        f"daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log; events {{}}"
+        f"http {{ access_log off; client_body_temp_path {tmp_path}/body; proxy_temp_path {tmp_path}/proxy;"
+        f" fastcgi_temp_path {tmp_path}/fcgi; uwsgi_temp_path {tmp_path}/uwsgi; scgi_temp_path {tmp_path}/scgi;"
+        f" server {{ listen 127.0.0.1:{port}; root {served_tree.parent}; autoindex on; }} }}"
+    )
+    nginx = subprocess.Popen([server_program("nginx"), "-c", config, "-e", tmp_path / "error.log"])
+    try:
+        deadline = time.monotonic() + 20
+        while True:
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                break
+            except OSError:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.02)
+        await bench.complete(await bench.add(f"http://127.0.0.1:{port}/pub/", kind=Kind.PACKAGE))
+    finally:
+        nginx.terminate()
+        nginx.wait()
+    assert same(bench, served_tree)
