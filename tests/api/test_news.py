@@ -152,9 +152,9 @@ async def test_a_reader_that_never_reads_harms_nobody(tmp_path: Path):
         await poll(lambda: len(made.root.context.news.subscribers) == 100)
         wanted = 0
         while len(made.root.context.news.subscribers) == 100 and wanted < 20_000:
-            outcomes = await made.engine.add([AddRequest(f"https://x.example/{'y' * 2000}")] * 20)
+            outcomes = await made.engine.add([AddRequest(f"https://x.example/{'y' * 30_000}")] * 4)
             await made.engine.remove([outcome.id for outcome in outcomes])
-            wanted += 20
+            wanted += 4
             await asyncio.sleep(0.02)
         await poll(lambda: len(made.root.context.news.subscribers) == 99)
         await poll(lambda: all(len(reader.of("added")) == wanted for reader in readers[:3]), 30)
@@ -180,3 +180,25 @@ async def test_a_large_snapshot_is_one_document(live):
         own(live, live.engine.put(f"https://files.example.org/{n}", state=State.PAUSED), "ann")
     assert len((await live.client("ann").get("/v1/snapshot")).json()["downloads"]) == 1200
     assert (await live.client("bob").get("/v1/snapshot")).json()["downloads"] == []
+
+
+async def test_news_may_be_quicker_than_the_snapshot(live, monkeypatch):
+    """The state of the event is told at once, and the whole view as soon as the snapshot has it."""
+    id = await add(live, "a")
+    async with Listening(live) as heard:
+        old = live.engine.snapshot()
+        monkeypatch.setattr(live.engine, "snapshot", lambda: old)
+        await live.engine.pause([id])
+        await poll(lambda: heard.of("state"))
+        assert heard.of("state")[-1]["download"]["state"] == "paused"
+        monkeypatch.undo()
+        await poll(lambda: any(event["download"]["state"] == "paused" for event in heard.of("progress")))
+
+
+async def test_a_user_hears_of_a_download_the_snapshot_has_not(live, monkeypatch):
+    """Whose it is, is asked of the engine."""
+    async with Listening(live, "ann") as heard:
+        old = live.engine.snapshot()
+        monkeypatch.setattr(live.engine, "snapshot", lambda: old)
+        id = await add(live, "a", "ann")
+        await poll(lambda: [event["id"] for event in heard.of("added")] == [id])

@@ -38,6 +38,8 @@ LOCAL_OPTIONS = ("cacert", "cert", "key", "netrc", "known_hosts", "interface")
 """Options that name files or devices of the service's machine; only who may do everything there may set them."""
 
 _REMEMBERED = 20_000
+SETTLE = 0.02
+"""Seconds in which a snapshot catches up with the news."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +122,7 @@ class Owners:
         self._engine = engine
         # Ids that left the snapshot: removed ones that may be restored, and ended ones that were looked up.
         self._known: OrderedDict[str, str] = OrderedDict()
+        self._settled = 0.0
 
     def learn(self, id: str, owner: str) -> None:
         """Remember an owner, and forget the oldest when there are too many."""
@@ -143,6 +146,26 @@ class Owners:
         if isinstance(owner, str):
             return owner
         return self.of(event.id)
+
+    async def resolve(self, event: Event) -> str | None:
+        """Give whose news an event is, and ask the engine when the snapshot does not know yet."""
+        owner = self.of_event(event)
+        if owner is not None or not event.id or event.type == "removed":
+            return owner
+        # News are quicker than the snapshot; after a moment it has whole batches of new downloads. One moment does for
+        # everything that comes right after it, so that thousands of short-lived downloads do not wait one by one.
+        now = asyncio.get_running_loop().time
+        if now() - self._settled > SETTLE:
+            await asyncio.sleep(SETTLE)
+            self._settled = now()
+        owner = self.of_event(event)
+        if owner is None:
+            try:
+                owner = (await self._engine.get(event.id)).download.owner
+                self.learn(event.id, owner)
+            except TuiDownloadsError:
+                return None
+        return owner
 
 
 class OwnedEngine(Engine):
@@ -347,6 +370,8 @@ class OwnedEngine(Engine):
         stream = self.inner.events(after)
         try:
             async for event in stream:
+                if not self.caller.admin and event.id:
+                    await self._owners.resolve(event)
                 if self.sees(event):
                     yield event
         finally:

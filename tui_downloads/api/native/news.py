@@ -10,21 +10,21 @@ An event's id is `BOOT-SEQ`. A client that comes back with the id of another boo
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from tui_downloads import wire
 from tui_downloads.core.errors import Code, RequestError
+from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Event
 from tui_downloads.engine.base import Engine
-from tui_downloads.engine.owned import Owners
+from tui_downloads.engine.owned import SETTLE, Owners
 
 from ..auth import Session
 from ..settings import ApiSettings
@@ -35,6 +35,8 @@ RING = 10_000
 BATCH = 500
 """Events in one write, so that a long replay does not hold the loop."""
 _ENCODED = 2_000
+LATEST = 5.0
+"""Seconds after which nobody waits any more for a snapshot to agree with the news."""
 
 
 @dataclass(eq=False)
@@ -89,7 +91,8 @@ class News:
         self.subscribers: set[Subscriber] = set()
         self._task: asyncio.Task[None] | None = None
         self._encoded: OrderedDict[int, bytes] = OrderedDict()
-        self._first = asyncio.Event()
+        self._late: dict[str, tuple[str, float]] = {}
+        self._refresher: asyncio.Task[None] | None = None
         self._stopped = False
 
     @property
@@ -108,11 +111,11 @@ class News:
         for subscriber in list(self.subscribers):
             subscriber.closed = True
             subscriber.wake.set()
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-            self._task = None
+        tasks = [task for task in (self._task, self._refresher) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._task = self._refresher = None
 
     async def _follow(self) -> None:
         after: int | None = 0
@@ -120,7 +123,14 @@ class News:
             stream = self._engine.events(after)
             try:
                 async for event in stream:
+                    if event.id and any(not other.session.caller.admin for other in self.subscribers):
+                        await self._owners.resolve(event)
                     self._pass(event)
+                    if event.id and event.type in ("added", "state") and self._lags(event):
+                        self._late[event.id] = (event.state, asyncio.get_running_loop().time() + LATEST)
+                        self._wake_fresh()
+                    elif event.type == "removed":
+                        self._late.pop(event.id, None)
                 return
             except Exception:
                 log.exception("the engine's news broke off")
@@ -132,8 +142,34 @@ class News:
                 if close is not None:
                     await close()
 
+    def _lags(self, event: Event) -> bool:
+        """Say whether the snapshot has not caught up with an event."""
+        view = self._engine.snapshot().downloads.get(event.id)
+        return view is None or view.state.value != event.state
+
+    def _wake_fresh(self) -> None:
+        if self._refresher is None or self._refresher.done():
+            self._refresher = asyncio.create_task(self._refresh(), name="late views")
+
+    async def _refresh(self) -> None:
+        """Send the views of downloads again once the snapshot has caught up with their news."""
+        while self._late:
+            await asyncio.sleep(SETTLE)
+            views = self._engine.snapshot().downloads
+            now = asyncio.get_running_loop().time()
+            for id, (state, end) in list(self._late.items()):
+                view = views.get(id)
+                if now > end or (view is not None and view.state.value == state):
+                    del self._late[id]
+                    if view is not None:
+                        # It has the place of the newest event, so that coming back with its id misses nothing.
+                        self._tell(Event(self.seq, view.created_at, "progress", id, view.state.value, {"late": True}))
+
     def _pass(self, event: Event) -> None:
         self.ring.append(event)
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
         owner = self._owners.of_event(event) if event.id else None
         for subscriber in self.subscribers:
             if subscriber.sees(event, owner):
@@ -182,11 +218,12 @@ class News:
         return b"".join(map(self._text, events))
 
     def _text(self, event: Event) -> bytes:
-        found = self._encoded.get(event.seq) if event.type != "gap" else None
+        keep = event.type != "gap" and "late" not in event.data
+        found = self._encoded.get(event.seq) if keep else None
         if found is None:
             body = wire.encode(self.payload(event)).replace(b"\r", b"").replace(b"\n", b"")
             found = b"id: %s\nevent: %s\ndata: %s\n\n" % (self.id(event.seq).encode(), event.type.encode(), body)
-            if event.type != "gap":
+            if keep and event.id not in self._late:
                 self._encoded[event.seq] = found
                 if len(self._encoded) > _ENCODED:
                     self._encoded.popitem(last=False)
@@ -195,6 +232,8 @@ class News:
     def payload(self, event: Event) -> dict[str, object]:
         """Give what an event says: the event, and the download as it stands."""
         view = self._engine.snapshot().downloads.get(event.id) if event.type != "removed" else None
+        if view is not None and event.type == "state" and self._late.get(event.id, ("", 0.0))[0] == event.state:
+            view = replace(view, state=State(event.state))
         return {**wire.dump(event), "download": view}
 
 
