@@ -18,6 +18,7 @@ from tui_downloads.core.spec import AddRequest, Change
 from tui_downloads.files.space import free
 from tui_downloads.store import auto as stores
 from tui_downloads.store.base import HostRow
+from tui_downloads.store.matching import finder
 from tui_downloads.transport import auto as transports
 
 from .adding import Adding
@@ -229,11 +230,30 @@ class Desk:
     async def page(self, query: Query) -> Page:
         await self.manager.flush()
         page = await self.services.store.page(query)
+        items = self._alive(page.items, query)
+        # A running download is stored as what a restart finds, so a page may hold some that are not asked for.
+        while len(items) < len(page.items) and page.cursor is not None and len(items) < query.limit:
+            following = await self.services.store.page(
+                replace(query, cursor=page.cursor, limit=query.limit - len(items))
+            )
+            items += self._alive(following.items, query)
+            page = replace(page, items=page.items + following.items, cursor=following.cursor)
+        total = None if page.total is None else page.total - self._others(query)
+        return Page(tuple(items), page.cursor, total)
+
+    def _alive(self, found: Sequence[DownloadView], query: Query) -> list[DownloadView]:
+        """Lay the live figures over stored rows, and leave out what is in another state than asked for."""
         live = self.manager.downloads
-        items = tuple(live[item.id].view() if item.id in live else item for item in page.items)
-        if query.states:
-            items = tuple(item for item in items if item.state in query.states or item.state not in ENDED)
-        return replace(page, items=items)
+        items = [live[item.id].view() if item.id in live else item for item in found]
+        return [item for item in items if not query.states or item.state in query.states]
+
+    def _others(self, query: Query) -> int:
+        """Count the unfinished downloads that the store finds for a query although their state is another."""
+        if not query.states:
+            return 0
+        found = finder(query)
+        live = self.manager.downloads.values()
+        return sum(1 for item in live if item.state not in query.states and item.state not in ENDED and found(item))
 
     # Commands over many .............................................................................................
 
