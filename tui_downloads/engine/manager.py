@@ -299,6 +299,9 @@ class Manager:
         """Say for what a failed run waits, or None when it has failed for good."""
         download = runner.download
         if error.code is Code.DISK_FULL:
+            if self.services.leftovers is not None:
+                # A `get` has nobody who would make room while it waits; its exit code says so instead.
+                return None
             self.alarms.watch_space(download)
             return Waiting(NO_SPACE, None, download.attempts)
         options, defaults = download.request.options, self.services.defaults
