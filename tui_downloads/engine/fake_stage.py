@@ -316,10 +316,7 @@ class Stage:
     def _freeze(self) -> Snapshot:
         if self._order_stale:
             self._order_stale = False
-            for place, download in enumerate(self._queue()):
-                if download.place != place:
-                    download.place = place
-                    self._changed.add(download.id)
+            self._changed.update(download.id for download in self._queue())
         for id in self._changed:
             if id in self._downloads:
                 self._views[id] = self._downloads[id].view()
