@@ -51,7 +51,7 @@ def child(options: dict) -> None:
         fake.put(f"https://host{n % 40}.example/file-{n:05}.iso", state=state, script=script, done=(n % 900) << 25)
         for n in range(rows)
     ]  # fmt: skip
-    began = time.time()
+    began, began_cpu = time.time(), time.process_time()
     from tui_downloads.tui import run as door
     from tui_downloads.tui.options import ScreenSettings
 
@@ -93,6 +93,7 @@ def child(options: dict) -> None:
 
     def ready() -> None:
         found["ready"] = 1000 * (time.time() - began)
+        found["ready_cpu"] = 1000 * (time.process_time() - began_cpu)
         begin()
         app.measuring = asyncio.get_running_loop().create_task(measure())
 
@@ -150,7 +151,7 @@ def main() -> None:
     import tempfile
 
     lines = [
-        "| rows | rate | changing | CPU % | kB/s | loop p99 lag, ms | memory, MB | ready, ms |",
+        "| rows | rate | changing | CPU % | kB/s | loop p99 lag, ms | memory, MB | ready, ms (CPU) |",
         "|---|---|---|---|---|---|---|---|",
     ]
     with tempfile.TemporaryDirectory() as folder:
@@ -162,7 +163,7 @@ def main() -> None:
             what = f"{part:.0%}" if part else "none (at rest)"
             lines.append(
                 f"| {rows:,} | {hertz:.0f} Hz | {what} | {cost['cpu']:.2f} | {cost['kilobytes']:.2f} | {lag:.1f} "
-                f"| {cost['memory']:.0f} | {cost['ready']:.0f} |"
+                f"| {cost['memory']:.0f} | {cost['ready']:.0f} ({cost['ready_cpu']:.0f}) |"
             )
             print(lines[-1], flush=True)
     if chosen.write:
@@ -180,8 +181,9 @@ def write(lines: list[str], seconds: float) -> None:
         f"120×40, {seconds:.0f} s a case after {SETTLE:.0f} s.",
         "", *lines, "",
         "Goals: at most 1.5% CPU and 3 kB/s at 500 rows and 1 Hz with a tenth changing, 0.5% at rest, 120 MB, ready in "
-        "400 ms. `ready` counts from before the first import of the screen to its first picture. The lag is how late a "
-        "20 ms timer of the screen's loop comes; the pretending engine shares the interpreter with it.", "",
+        "400 ms. `ready` counts wall time (and CPU) from before the first import of the screen to its first picture. "
+        "The lag is how late a 20 ms timer of the screen's loop comes; the pretending engine shares the interpreter "
+        f"with it. Load average of the machine when it ended: {os.getloadavg()[0]:.1f}.", "",
     ]  # fmt: skip
     (ROOT / "benchmarks" / "TUI.md").write_text("\n".join(head))
 

@@ -62,6 +62,8 @@ PICTURES = (
     Picture("help", ("?",), size=(120, 40)),
     Picture("active-80x24", ("down",), size=(80, 24)),
     Picture("active-40x12", ("down",), size=(40, 12)),
+    Picture("details-80x24", ("enter",), size=(80, 24)),
+    Picture("add-80x24", size=(80, 24), paste=LINKS),
     Picture("light", ("down",), theme="light"),
     Picture("comfortable", ("m", "down")),
 )

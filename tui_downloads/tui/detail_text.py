@@ -36,7 +36,10 @@ def heading(view: DownloadView, width: int, glyphs: Glyphs) -> list[Content]:
     facts = [state, figures.percent(view.fraction), figures.speed(view.speed)]
     if view.state is State.TRANSFERRING and view.eta is not None:
         facts.append(f"{figures.duration(view.eta)} left")
-    said = "   ".join(fact for fact in facts if fact)
+    kept = [fact for fact in facts if fact]
+    while len(kept) > 1 and len("   ".join(kept)) > width:
+        kept.pop()
+    said = "   ".join(kept)
     line = [words((said, style))]
     room = width - len(said) - 3
     if glyphs.graphs and room >= 10:

@@ -98,7 +98,7 @@ class DetailsScreen(Screen[None]):
         self._put("heading", detail_text.heading(detail.download, width - 4, glyphs))
         inner = max(20, width - 4)
         if self._tab == 0:
-            half = (width - 7) // 2 if width >= 100 else inner
+            half = (width - 9) // 2 if width >= 100 else inner - 2
             self._put("facts", detail_text.facts(detail, now, half, glyphs))
             room = height - 6 if width >= 100 else max(12, height - 6)
             self._put("pictures", detail_text.pictures(detail, half, room, glyphs))

@@ -149,10 +149,12 @@ class AddDialog(Dialog[Added]):
         good, bad = ("✓ ", "✗ ") if self._glyphs.frame else ("ok ", "no ")
         room = max(12, width // 2)
         if verdict.problem:
-            return words((bad, "$error"), safe_text(verdict.shown, width=room), ("  " + verdict.problem, "$error"))
+            shown = safe_text(verdict.shown, width=max(12, min(room, width - len(verdict.problem) - 4)))
+            problem = safe_text(verdict.problem, "$error", width=max(12, width - shown.cell_length - 4))
+            return words((bad, "$error"), shown, "  ", problem)
         if verdict.twin:
             said = f"  is here already: {verdict.twin.state.value}"
-            return words(("! ", "$warning"), safe_text(verdict.shown, width=room), (said, "$warning"))
+            return words(("! ", "$warning"), safe_text(verdict.shown, width=width - len(said) - 2), (said, "$warning"))
         said = "  curl command understood" if verdict.curl else ""
         return words((good, "$success"), safe_text(verdict.shown, width=width - 2 - len(said)), (said, "$tui-muted"))
 

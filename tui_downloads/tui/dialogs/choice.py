@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from textual import on
 from textual.binding import Binding, BindingType
+from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import OptionList, SelectionList, Static
+from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
-from textual.widgets.selection_list import Selection
 
 from tui_downloads.tui.safe_text import safe_text, words
 
@@ -86,24 +87,49 @@ class ChoiceDialog(Dialog[str]):
 class SeveralDialog(Dialog[tuple[str, ...]]):
     """Choose any number of lines, in the order they are listed."""
 
-    AUTO_FOCUS = "SelectionList"
-
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Take", priority=True), Binding("d", "defaults")]
+    AUTO_FOCUS = "OptionList"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "switch", "Switch"),
+        Binding("enter", "take", "Take", priority=True),
+        Binding("d", "defaults"),
+        Binding("j", "step(1)", show=False),
+        Binding("k", "step(-1)", show=False),
+    ]
 
     def __init__(self, heading: str, choices: Sequence[Choice]) -> None:
         super().__init__()
         self.heading = heading
         self._choices = choices
+        self._chosen = {choice.key for choice in choices if choice.current}
         self.hint = "space switch   enter take   d defaults   esc leave"
 
     def body(self) -> Iterable[Widget]:
-        yield SelectionList[str](
-            *(Selection(safe_text(choice.label), choice.key, choice.current) for choice in self._choices), compact=True
-        )
+        yield OptionList(*(Option(self._line(choice)) for choice in self._choices), compact=True, markup=False)
+
+    def _line(self, choice: Choice) -> Content:
+        on = choice.key in self._chosen
+        return words(("[x] " if on else "[ ] ", "$accent bold" if on else "$tui-muted"), choice.label)
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self) -> None:
+        self.action_switch()
+
+    def action_switch(self) -> None:
+        menu = self.query_one(OptionList)
+        place = menu.highlighted
+        if place is not None:
+            self._chosen ^= {self._choices[place].key}
+            menu.replace_option_prompt_at_index(place, self._line(self._choices[place]))
+
+    def action_step(self, by: int) -> None:
+        menu = self.query_one(OptionList)
+        if by > 0:
+            menu.action_cursor_down()
+        else:
+            menu.action_cursor_up()
 
     def action_take(self) -> None:
-        chosen = set(self.query_one(SelectionList).selected)
-        self.dismiss(tuple(choice.key for choice in self._choices if choice.key in chosen))
+        self.dismiss(tuple(choice.key for choice in self._choices if choice.key in self._chosen))
 
     def action_defaults(self) -> None:
         self.dismiss(())
