@@ -165,7 +165,7 @@ async def test_a_checksum_list_is_a_package(bench):
 
 @pytest.mark.parametrize("body", [
     b'<!DOCTYPE m [<!ENTITY a "b">]><metalink><file name="&a;"/></metalink>', b"<html>", b" " * (20 << 20),
-])  # fmt: skip
+], ids=["entities", "page", "too large"])  # fmt: skip
 async def test_a_hostile_metalink_is_refused(bench, body):
     """Entities, other documents and tens of megabytes are SOURCE_INVALID, at once and finally."""
     bench.server.script["/m.meta4"] = page(body, "application/metalink4+xml")
