@@ -13,6 +13,7 @@ from tests.api.service import service
 from tui_downloads.api.auth import Door
 from tui_downloads.api.dialects import _spanish as spanish
 from tui_downloads.api.dialects import offlinetube
+from tui_downloads.core.download import FileRecord
 from tui_downloads.core.errors import Code
 from tui_downloads.core.lifecycle import Move, State, can
 from tui_downloads.core.snapshots import Kind
@@ -173,6 +174,23 @@ async def test_an_unknown_file_is_not_available(tube):
     """An id that nobody has is told like an unfinished one."""
     answer = await tube.client("ann").get("/api/download/550e8400-e29b-41d4-a716-446655440000/file")
     assert (answer.status_code, answer.json()) == (404, {"detail": "Descarga no disponible o no completada"})
+
+
+async def test_several_files_are_asked_for_by_number(tube):
+    """A package has no file of its own; a video is not hidden by its subtitles."""
+    id = put(tube, State.COMPLETE, name="one.mp4", title="The Film")
+    download = tube.engine._downloads[id]
+    (tube.folder / "two.srt").write_bytes(b"text")
+    download.files += [FileRecord("2", "two.srt", "two.srt", size=4, done=4, state="complete")]
+    client = tube.client("ann")
+    for kind, status, playlist in ((Kind.PACKAGE, 409, True), (Kind.MEDIA, 200, False)):
+        download.kind = kind
+        tube.engine._touch(id)
+        assert (await client.get(f"/api/download/{id}/file")).status_code == status
+        assert (await client.get("/api/downloads")).json()[0]["is_playlist"] is playlist
+        second = await client.get(f"/api/download/{id}/file?file=2")
+        assert second.content == b"text" and 'filename="two.srt"' in second.headers["content-disposition"]
+        assert (await client.get(f"/api/download/{id}/file?file=3")).status_code == 404
 
 
 async def test_a_deleted_file_is_told_apart(tube):

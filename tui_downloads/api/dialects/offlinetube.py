@@ -186,7 +186,7 @@ async def newest(engine: OwnedEngine) -> list[DownloadView]:
 def record(view: DownloadView, user: str) -> dict[str, Any]:
     """Tell a download with every field of the document; a stranger's link loses what may be secret."""
     meta = view.meta
-    several = view.files_total > 1
+    several = is_playlist(view)
     moving = view.state is State.TRANSFERRING
     thumbnail = _text(meta, "thumbnail")
     return {
@@ -201,7 +201,7 @@ def record(view: DownloadView, user: str) -> dict[str, Any]:
         "filesize": view.size or 0,
         "downloaded_bytes": view.done,
         "format_note": _text(meta, "format_note"),
-        "is_playlist": bool(meta.get("is_playlist", several)),
+        "is_playlist": several,
         "playlist_index": _number(meta, "playlist_index", 0),
         "playlist_total": _number(meta, "playlist_total", view.files_total if several else 0),
         "filename": view.name,
@@ -211,6 +211,13 @@ def record(view: DownloadView, user: str) -> dict[str, Any]:
         "created_at": iso(view.created_at),
         "completed_at": iso(view.finished_at) if view.state is State.COMPLETE else None,
     }
+
+
+def is_playlist(view: DownloadView) -> bool:
+    """Say whether a download is made of several; subtitles and pictures beside a video make it none."""
+    if view.meta.get("is_playlist") or _number(view.meta, "playlist_total", 0) > 1:
+        return True
+    return view.files_total > 1 and view.kind is not Kind.MEDIA
 
 
 def _text(meta: Mapping[str, Any], key: str) -> str:
@@ -265,7 +272,7 @@ def iso(at: float | None) -> str | None:
 
 
 def choose(detail: DetailView, number: str) -> FileView:
-    """Give the file that is meant.
+    """Give the file that is meant; of a video with subtitles the video, which comes first.
 
     Raises:
         Conflict: there are several and none was named.
@@ -276,14 +283,15 @@ def choose(detail: DetailView, number: str) -> FileView:
         files = [file for file in files if file.id == number]
     if not files:
         raise NotServable("There is no such file.")
-    if len(files) > 1:
+    if len(files) > 1 and is_playlist(detail.download):
         raise Conflict("It has several files; ask for one of them.")
     return files[0]
 
 
 def offered_name(view: DownloadView, file: FileView) -> str:
     """Give the original title with the extension the file has on disk."""
-    title = (view.title if view.files_total <= 1 else "") or file.original or file.name
+    main = file.id == "1" and not is_playlist(view)
+    title = (view.title if main else "") or file.original or file.name
     extension = split_extension(file.name)[1]
     if not extension or title.lower().endswith(extension.lower()):
         return title
