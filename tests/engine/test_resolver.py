@@ -247,6 +247,31 @@ async def test_a_masv_package_is_rebuilt_and_expired_links_are_renewed(masv):
     assert not [file.urls for file in (await masv.detail(id)).files if file.urls]
 
 
+async def test_a_link_that_expires_in_the_middle_is_renewed_and_the_bytes_stay(masv):
+    """A signed link that dies after half of the file is asked for again, and only the rest is fetched."""
+    size, name = 6_000_000, "long.mov"
+    service = Masv(masv, {name: size})
+    service.broken_once = False
+    body, sent = bytes(block(name, 0, size)), []
+
+    async def expire(request, channel) -> None:
+        first = request.target.endswith("sig=0")
+        start = int((request.headers.get("range") or "bytes=0-").removeprefix("bytes=").partition("-")[0])
+        if first and start:
+            await service.answer(channel, 403, {"expired": True})
+            return
+        head = f'HTTP/1.1 206 Partial Content\r\nETag: "v"\r\nContent-Length: {size - start}\r\n'
+        head += f"Content-Range: bytes {start}-{size - 1}/{size}\r\nConnection: close\r\n\r\n"
+        part = body[start : start + 3_000_000] if first else body[start:]
+        sent.append(start)
+        await channel.send(head.encode() + part)
+
+    masv.server.script[f"/cdn/{name}"] = expire
+    await masv.complete(await masv.add("https://get.massive.app/ABC?secret=S", options=Options(connections=1)))
+    assert masv.digest(f"Rushes/day 1/{name}") == digest(name, size)
+    assert len(service.links) == 2 and sent[0] == 0 and min(sent[1:]) > 1_000_000
+
+
 async def test_a_masv_password_comes_from_the_credentials(masv):
     """A wrong one is named, the right one opens."""
     Masv(masv, {"a.mov": 10}, password="pw")

@@ -6,7 +6,7 @@ import pytest
 
 from tui_downloads.core.errors import Code
 from tui_downloads.core.snapshots import Kind
-from tui_downloads.sources.auto import Package, detect, unfolds
+from tui_downloads.sources.auto import Package, detect
 
 SHA = "a" * 64
 META4 = b'<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="m"><url>u</url></file></metalink>'
@@ -58,8 +58,3 @@ def test_what_is_no_package_is_refused(web, wish, code):
     """A picture has no files."""
     pages = {"http://a.test/x": (200, {"content-type": "image/png"}, b"\x89PNG")}
     assert code(lambda: web(pages).drive(Package(wish("http://a.test/x")).resolve())) is Code.SOURCE_INVALID
-
-
-def test_only_types_that_name_lists_unfold():
-    """JSON as such is a file."""
-    assert unfolds("application/metalink+xml") and not unfolds("application/json")

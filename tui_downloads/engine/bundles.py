@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import Code, DownloadError, NotFound
-from tui_downloads.core.lifecycle import ENDED, State
+from tui_downloads.core.lifecycle import State
 from tui_downloads.core.names import collision_key, numbered, safe_name
-from tui_downloads.core.snapshots import Kind, Query
+from tui_downloads.core.snapshots import Kind
 from tui_downloads.files import space
 from tui_downloads.files.folder import inside
 from tui_downloads.files.part import PartFile
@@ -25,11 +24,9 @@ from .zipping import Member, write_zip
 from .zipping import zip_stream as zip_stream
 
 if TYPE_CHECKING:
-    from .desk import Desk
     from .runner import Runner, Work
 
 MOST_IDS = 10_000
-CLEAN_EVERY = 600.0
 Finder = Callable[[str], Any]
 
 
@@ -192,31 +189,3 @@ class Bundle(Making):
 def default_name(contents: Contents) -> str:
     """Name a zip: after the one thing in it, or `archive.zip`."""
     return f"{contents.names[0]}.zip" if len(contents.names) == 1 else "archive.zip"
-
-
-class Cleaner:
-    """Removes bundles, their zips included, when they are older than they were to be kept."""
-
-    def __init__(self, desk: Desk, keep: float) -> None:
-        self._desk = desk
-        self._keep = keep
-        """Seconds for bundles that say nothing themselves; 0 keeps them."""
-
-    async def run(self) -> None:
-        """Look every ten minutes, at once first."""
-        while True:
-            await self.clean(time.time())
-            await asyncio.sleep(CLEAN_EVERY)
-
-    async def clean(self, now: float) -> list[str]:
-        """Remove what is too old, and give its ids; what runs is left alone."""
-        query = Query(kinds=frozenset({Kind.BUNDLE}), states=frozenset(ENDED), limit=1000)
-        old = []
-        for view in (await self._desk.page(query)).items:
-            download = await self._desk.find(view.id)
-            keep = download.request.source.get("keep", self._keep)
-            if isinstance(keep, int | float) and keep > 0 and view.created_at + keep < now:
-                old.append(view.id)
-        if old:
-            await self._desk.remove(old, files=True)
-        return old

@@ -23,8 +23,8 @@ from tui_downloads.transport import auto as transports
 
 from .adding import Adding
 from .base import HostView, Outcome
-from .bundles import Cleaner
 from .changing import Changing
+from .cleaner import Cleaner
 from .gate import Gates
 from .hub import Hub
 from .leftovers import Leftovers

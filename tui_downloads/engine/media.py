@@ -38,11 +38,11 @@ from . import ytdlp
 from .layout import claim_folder, lay_out
 from .package import PackageRunner
 from .resolver import ask
+from .staging import staging_of
 
 if TYPE_CHECKING:
     from .runner import Runner, Work
 
-STAGING = ".tui-downloads-media-"
 PLAIN = ("video/", "audio/", "image/", "application/octet-stream", "application/ogg", "application/zip")
 LANES = 2
 """Pages of one playlist that are fetched at once."""
@@ -232,19 +232,6 @@ async def _lay_out(runner: Runner, found: Media) -> None:
     download.name = name
     download.meta["playlist_total"] = len(found.entries)
     _describe(runner, found)
-
-
-def staging_of(download: Download, file: FileRecord) -> str:
-    """Give the folder in which yt-dlp works for a file; it lies beside the target, so that naming is no copying."""
-    return os.path.join(download.folder, f"{STAGING}{download.id}-{file.id}")
-
-
-def discard(download: Download) -> None:
-    """Remove what yt-dlp left unfinished; called when a download is removed."""
-    for file in download.files:
-        path = staging_of(download, file)
-        if os.path.isdir(path) and not os.path.islink(path):
-            shutil.rmtree(path, ignore_errors=True)
 
 
 class Fetch:

@@ -17,7 +17,7 @@ from tui_downloads.files.part import PartFile
 from tui_downloads.files.remove import Made, remove_files, remove_folders
 
 from .base import Outcome
-from .media import discard as discard_media
+from .staging import discard as discard_staging
 
 if TYPE_CHECKING:
     from .manager import Manager
@@ -109,7 +109,7 @@ def _delete(download: Download, finished: bool) -> None:
             except DownloadError:
                 continue  # gone, or somebody else's by now: not ours to delete
     if download.kind is Kind.MEDIA:
-        discard_media(download)
+        discard_staging(download)
     if finished:
         made = {file.path: Made(size=file.size) for file in download.files if file.state == "complete" and file.path}
         # Folders inside the target folder were made for the package; the target folder itself was the user's choice.

@@ -7,6 +7,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import replace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core import policy
@@ -16,10 +17,8 @@ from tui_downloads.core.links import parse_link
 from tui_downloads.core.resource import Head, Resource
 from tui_downloads.core.snapshots import Kind
 from tui_downloads.files.publish import Ready, land, prepare
-from tui_downloads.sources import auto, link_header
+from tui_downloads.sources import link_header, signs
 from tui_downloads.sources.base import Dialogue, FileSpec, Question, Reply, Resolved, Source, Wish
-from tui_downloads.sources.direct import Direct
-from tui_downloads.sources.metalink import Metalink
 from tui_downloads.transport.base import Flow, Reach, Request, Take, Transport
 
 from .detours import Unfold
@@ -159,7 +158,7 @@ class Resolver:
             return work_of(runner, self._extras)
         if _known(download):
             return None
-        source = auto.detect(self._wish(download), download.request.kind)
+        source = self._detect(download)
         if source is not None:
             resolved = await self._converse(runner, source.resolve())
             await self._take(runner, source, resolved)
@@ -181,7 +180,7 @@ class Resolver:
             except DownloadError as error:
                 _note(runner, f"The metalink that the server names is not used: {error.message}")
             return
-        source = auto.detect(self._wish(download), None, found.content_type)
+        source = _sources().detect(self._wish(download), None, found.content_type)
         if source is None:
             return
         _note(runner, f"The link leads to a {source.name}; the files that it lists are fetched.")
@@ -190,7 +189,7 @@ class Resolver:
     async def _describe(self, runner: Runner, url: str) -> None:
         """Add what a metalink says of the one file of a link: mirrors, digests, pieces."""
         download = runner.download
-        resolved = await self._converse(runner, Metalink(Wish(url)).resolve())
+        resolved = await self._converse(runner, _sources().Metalink(Wish(url)).resolve())
         if len(resolved.files) != 1:
             raise DownloadError(Code.SOURCE_INVALID, "It describes several files.")
         spec, file = resolved.files[0], download.files[0]
@@ -215,7 +214,7 @@ class Resolver:
                     retry=False,
                 )
             return
-        if resource.content_type and auto.unfolds(resource.content_type):
+        if resource.content_type and signs.unfolds(resource.content_type):
             raise Unfold(resource.content_type)
         if "link" not in head.headers or resource.size is None or resource.size <= SMALL:
             return
@@ -239,7 +238,7 @@ class Resolver:
         download = runner.download
         entry = self._sources.get(download.id)
         if entry is None:
-            source = auto.detect(self._wish(download), download.request.kind)
+            source = self._detect(download)
             if source is None:
                 raise DownloadError(Code.SOURCE_INVALID, "Nobody knows how to renew this file's link.")
             entry = self._remember(download, source)
@@ -257,7 +256,7 @@ class Resolver:
     async def keep_beside(self, runner: Runner, ready: Ready) -> None:
         """Put the signatures that were found beside a link beside its file."""
         entry = self._sources.get(runner.download.id)
-        if entry is None or not isinstance(entry[0], Direct) or not entry[0].signatures:
+        if entry is None or not entry[0].signatures:
             return
         items = [Ready(ready.folder, ready.name + ending, body=body) for ending, body in entry[0].signatures]
         entry[0].signatures.clear()
@@ -265,6 +264,13 @@ class Resolver:
         for outcome in landed:
             if isinstance(outcome, DownloadError):
                 _note(runner, f"A signature could not be kept: {outcome.message}")
+
+    def _detect(self, download: Download) -> Source | None:
+        request = download.request
+        if signs.plain(download.url, request.kind, request.source) and not request.options.verify:
+            return None
+        found: Source | None = _sources().detect(self._wish(download), request.kind)
+        return found
 
     def _wish(self, download: Download) -> Wish:
         request = download.request
@@ -286,7 +292,7 @@ class Resolver:
         download = runner.download
         for note in resolved.notes:
             _note(runner, note)
-        if isinstance(source, Direct):
+        if source.single:
             file = download.files[0] if download.files else _plain(download)
             file.digests = resolved.files[0].digests
             download.files = [file]
@@ -331,6 +337,13 @@ class Resolver:
         download.files = lay_out(name, usable, title=title, select=request.source.get("select"))
         download.kind = Kind.PACKAGE
         download.name, download.title = name, download.title or title or name
+
+
+def _sources() -> ModuleType:
+    """Import the sources when one is needed: they bring parsers that a plain link has no use for."""
+    from tui_downloads.sources import auto
+
+    return auto
 
 
 def _known(download: Download) -> bool:

@@ -15,6 +15,7 @@ from .listing import Listing
 from .manifest import Manifest
 from .masv import Masv
 from .metalink import Metalink
+from .signs import MANIFEST_TYPE, METALINK_EXTENSIONS
 
 FORMATS: dict[str, type[Source]] = {
     "metalink": Metalink,
@@ -47,18 +48,13 @@ def detect(wish: Wish, kind: Kind | None = None, content_type: str = "") -> Sour
         return FORMATS[wanted](wish)
     if masv.claims(wish.url):
         return Masv(wish)
-    if metalink.looks_like(content_type) or raw_name(wish.url).lower().endswith(metalink.EXTENSIONS):
+    if metalink.looks_like(content_type) or raw_name(wish.url).lower().endswith(METALINK_EXTENSIONS):
         return Metalink(wish)
-    if essence(content_type) == manifest.TYPE:
+    if essence(content_type) == MANIFEST_TYPE:
         return Manifest(wish)
     if kind is Kind.PACKAGE:
         return Package(wish)
     return Direct(wish) if wish.options.get("verify") == "auto" else None
-
-
-def unfolds(content_type: str) -> bool:
-    """Say whether an answer to a plain link is the list of other files and not the file that was wanted."""
-    return metalink.looks_like(content_type) or essence(content_type) == manifest.TYPE
 
 
 class Package(Source):

@@ -112,9 +112,13 @@ class Source(ABC):
 
     name = ""
     """One word, for the log."""
+    single = False
+    """It speaks of the link's own file, and of no other."""
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
+        self.signatures: list[tuple[str, bytes]] = []
+        """What `resolve` found beside the file: the ending of its name, and the signature."""
 
     @abstractmethod
     def resolve(self) -> Dialogue:

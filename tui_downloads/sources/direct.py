@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .base import Dialogue, FileSpec, Resolved, Source, Wish
+from .base import Dialogue, FileSpec, Resolved, Source
 from .checksums import SIGNATURES, look_beside, signature, with_ending
 
 
@@ -10,11 +10,7 @@ class Direct(Source):
     """One file; with the option `verify` set to `auto` its digest and its signatures are looked for beside it."""
 
     name = "link"
-
-    def __init__(self, wish: Wish) -> None:
-        super().__init__(wish)
-        self.signatures: list[tuple[str, bytes]] = []
-        """What was found by `resolve`: the ending of the name, and the signature."""
+    single = True
 
     def resolve(self) -> Dialogue:
         url = self.wish.url

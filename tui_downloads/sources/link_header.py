@@ -9,7 +9,7 @@ from tui_downloads.core.content_types import essence
 from tui_downloads.core.resource import Headers
 
 from .base import MOST_MIRRORS, absolute
-from .metalink import TYPES
+from .signs import METALINK_TYPES
 
 MOST_LINKS = 256
 LONGEST = 64 * 1024
@@ -68,7 +68,9 @@ def mirrors(headers: Headers, base: str) -> tuple[str, ...]:
 
 def described_by(headers: Headers, base: str) -> str:
     """Give the metalink that describes the file, or nothing."""
-    described = [link for link in relations(headers, base) if "describedby" in link.rels and link.kind in TYPES]
+    described = [
+        link for link in relations(headers, base) if "describedby" in link.rels and link.kind in METALINK_TYPES
+    ]
     return min(described, key=_by_priority).url if described else ""
 
 

@@ -22,8 +22,8 @@ from .base import (
     invalid,
     whole,
 )
+from .signs import MANIFEST_TYPE
 
-TYPE = "application/vnd.tui-downloads.manifest+json"
 LIMIT = 64 * 1024 * 1024
 VERSION = 1
 MOST_PIECES = 1_000_000
@@ -39,14 +39,14 @@ class Manifest(Source):
         text = self.wish.options.get("manifest")
         if isinstance(text, str):
             return parse(text.encode("utf-8", "replace"), self.wish.url)
-        reply = yield Question(self.wish.url, (("Accept", f"{TYPE}, application/json"),), limit=LIMIT)
+        reply = yield Question(self.wish.url, (("Accept", f"{MANIFEST_TYPE}, application/json"),), limit=LIMIT)
         return parse(whole(reply, "The manifest"), reply.url)
 
 
 def looks_like(content_type: str, url: str = "") -> bool:
     """Say whether an answer may be a manifest, by its type or its link."""
     kind = essence(content_type)
-    return kind == TYPE or kind == "application/json" or (not kind and raw_name(url).lower().endswith(".json"))
+    return kind == MANIFEST_TYPE or kind == "application/json" or (not kind and raw_name(url).lower().endswith(".json"))
 
 
 def parse(body: bytes, base: str) -> Resolved:

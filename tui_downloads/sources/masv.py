@@ -17,8 +17,8 @@ from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.links import parse_link
 
 from .base import MOST_FILES, Dialogue, FileSpec, Question, Reply, Resolved, Source, Wish, absolute, invalid
+from .signs import MASV_HOSTS
 
-HOSTS = frozenset({"get.massive.app", "get.massive.io"})
 API = "https://api.massive.app/v1"
 LISTING_LIMIT = 128 * 1024 * 1024
 LISTING_PAUSE = 5.0
@@ -40,7 +40,7 @@ _MESSAGES = {
 def claims(url: str) -> bool:
     """Say whether a link is that of a package."""
     link = parse_link(url)
-    return link.host in HOSTS and _ID.fullmatch(link.path.strip("/")) is not None
+    return link.host in MASV_HOSTS and _ID.fullmatch(link.path.strip("/")) is not None
 
 
 class Masv(Source):

@@ -28,9 +28,8 @@ from .base import (
     invalid,
     whole,
 )
+from .signs import METALINK_TYPES
 
-TYPES = frozenset({"application/metalink4+xml", "application/metalink+xml"})
-EXTENSIONS = (".meta4", ".metalink")
 LIMIT = 16 * 1024 * 1024
 MOST_PIECES = 1_000_000
 LONGEST_TEXT = 16 * 1024
@@ -54,7 +53,7 @@ class Metalink(Source):
 
 def looks_like(content_type: str, body: bytes = b"") -> bool:
     """Say whether an answer is a metalink, by its type or its first tag."""
-    if essence(content_type) in TYPES:
+    if essence(content_type) in METALINK_TYPES:
         return True
     return bool(
         re.match(rb"(?:\xef\xbb\xbf)?\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*)*<metalink[\s>]", body[:4096], re.DOTALL)
