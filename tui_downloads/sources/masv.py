@@ -66,7 +66,8 @@ class Masv(Source):
         if not files:
             raise invalid("The package has no file.")
         name = link.get("name") or link.get("package_name")
-        notes = (f"The link expires: {str(link['expiry'])[:40]}.",) if link.get("expiry") else ()
+        expiry = "".join(char for char in str(link.get("expiry") or "")[:40] if char.isprintable())
+        notes = (f"The link expires: {expiry}.",) if expiry else ()
         return Resolved(files, title=name if isinstance(name, str) else "", folder=True, notes=notes)
 
     def renew(self, key: str) -> Dialogue:
