@@ -11,6 +11,7 @@ from tui_downloads.tui.announcer import Announcer
 from tui_downloads.tui.environment import needs_ascii, over_ssh, prepare
 from tui_downloads.tui.memory import FileMemory
 from tui_downloads.tui.options import ScreenSettings
+from tui_downloads.tui.rows import Changes, difference
 
 
 async def test_a_window_that_is_too_small_says_so(rig):
@@ -161,10 +162,12 @@ def test_endings_ring_and_notify():
     fake = FakeEngine()
     fake.put("https://example.org/1", state=State.TRANSFERRING, name="a\x1b]52;c;x\x07.iso", done=99,
              script=Script(size=100, rate=100.0))  # fmt: skip
-    announcer.take(fake.snapshot(), 0.0)
+    before = fake.snapshot()
+    announcer.take(before, Changes(), 0.0)
     fake.tick()
     fake.tick()
-    announcer.take(fake.snapshot(), 10.0)
+    after = fake.snapshot()
+    announcer.take(after, difference(before.downloads, after.downloads), 10.0)
     text = "".join(written)
     assert "\x07" in written and "\x1b]9;complete: a␛]52;c;x␇.iso\x07" in text and "\x1b]2;tui-downloads\x07" in text
     assert "\x1b]52" not in text

@@ -184,6 +184,16 @@ async def test_shift_d_then_y_removes_with_files(rig):
         assert r.asked("remove_files") == [(id,)]
 
 
+async def test_confirmation_can_be_switched_off(rig):
+    """By the setting, and by nothing else."""
+    from tui_downloads.tui.options import ScreenSettings
+
+    async with rig(settings=ScreenSettings(ascii=False, confirm=False)) as r:
+        id = r.id("run0.iso")
+        await r.press("D")
+        assert r.asked("remove_files") == [(id,)]
+
+
 async def test_r_retries_what_failed(rig):
     """An error that another try may cure is tried again at once."""
     async with rig() as r:

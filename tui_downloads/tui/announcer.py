@@ -9,7 +9,7 @@ from tui_downloads.core.snapshots import Snapshot
 
 from . import figures
 from .options import ScreenSettings
-from .rows import difference
+from .rows import Changes
 from .safe_text import elide, visible
 
 TITLE_EVERY = 2.0
@@ -27,7 +27,7 @@ class Announcer:
         self._title_at = float("-inf")
         self._progress = ""
 
-    def take(self, snapshot: Snapshot, now: float) -> list[str]:
+    def take(self, snapshot: Snapshot, changes: Changes, now: float) -> list[str]:
         """Announce what changed; give the names of downloads that failed since the last time."""
         before, self._before = self._before, snapshot
         if self.settings.title:
@@ -37,7 +37,7 @@ class Announcer:
         if before is None or before is snapshot:
             return []
         done, failed = [], []
-        for view in difference(before.downloads, snapshot.downloads).changed:
+        for view in changes.changed:
             old = before.downloads.get(view.id)
             if old is None or old.state is view.state:
                 continue

@@ -23,6 +23,7 @@ from .columns import STATE_STYLES
 from .log_view import Entry
 from .main_screen import MainScreen
 from .palette import PaletteProvider
+from .rows import difference
 from .safe_text import visible
 from .session import Follower, Session
 from .themes import DARK, LIGHT, SHORT, shades
@@ -107,13 +108,14 @@ class DownloadsApp(App[int], inherit_bindings=False):
         if now >= self._sampled + 1 and (snapshot.totals.speed or any(session.speeds)):
             self._sampled = now
             session.speeds.append(snapshot.totals.speed)
-        failed = self.announcer.take(snapshot, now)
+        changes = difference(before.downloads, snapshot.downloads)
+        failed = self.announcer.take(snapshot, changes, now)
         if failed:
             more = f" and {len(failed) - 1} more" if len(failed) > 1 else ""
             self.say(f"Failed: {failed[0]}{more}. 4 shows why.", "warning")
         moving = snapshot.totals.active or snapshot.totals.waiting
-        if snapshot is not before or moving or self.main._seen.revision < 0:
-            self.main.take(snapshot)
+        if snapshot is not before or moving or self.main.seen.revision < 0:
+            self.main.take(snapshot, changes if self.main.seen is before else None)
             for screen in self.screen_stack:
                 if isinstance(screen, Follower):
                     screen.take_news()

@@ -148,7 +148,10 @@ class DownloadActions(ViewActions):
                 self.ask(self.session.desk.remove_with_files(self._ids(views)))
                 self._done_with_marks()
 
-        self.app.push_screen(opening.removal(views, self.app.size.width), answered)
+        if self.session.settings.confirm:
+            self.app.push_screen(opening.removal(views, self.app.size.width), answered)
+        else:
+            answered(True)
 
     def action_download_retry(self) -> None:
         views = self.targets()

@@ -23,7 +23,7 @@ from .line_bar import LineBar
 from .log_view import LogView
 from .paged_rows import PagedRows
 from .panes import KEYS, KINDS, STORE_QUERIES, TWO_LINES, in_active, in_queue
-from .rows import SORTS, LiveRows, difference
+from .rows import SORTS, Changes, LiveRows, difference
 from .safe_text import safe_text, visible, words
 from .session import Session
 from .table import DownloadTable
@@ -42,7 +42,7 @@ class PaneScreen(Screen[None]):
         self.only: DownloadView | None = None
         """The download that the details show; commands are meant for it while they are open."""
         self.cleared: set[str] = set()
-        self._seen = Snapshot(revision=-1)
+        self.seen = Snapshot(revision=-1)
         self._filter = Filter()
         self._ended = -1
         self._stale_stores = {"history", "errors"}
@@ -83,14 +83,15 @@ class PaneScreen(Screen[None]):
 
     # Snapshots.
 
-    def take(self, snapshot: Snapshot) -> None:
-        """Show a snapshot; what is frozen stays as it is."""
+    def take(self, snapshot: Snapshot, changes: Changes | None = None) -> None:
+        """Show a snapshot; what is frozen stays as it is. `changes` saves comparing it with the one that is shown."""
         if self.frozen:
             self.show_bars()
             return
         now = self.session.clock()
-        changes = difference(self._seen.downloads, snapshot.downloads)
-        self._seen = snapshot
+        if changes is None:
+            changes = difference(self.seen.downloads, snapshot.downloads)
+        self.seen = snapshot
         for key in ("active", "queue"):
             rows = self.rows[key]
             assert isinstance(rows, LiveRows)
@@ -109,7 +110,8 @@ class PaneScreen(Screen[None]):
         assert isinstance(errors, PagedRows)
         if changed:
             matches, now = self._filter.matches, self.session.clock()
-            waiting = [v for v in snapshot.downloads.values() if v.state is State.WAITING and matches(v, now)]
+            views = snapshot.downloads.values() if snapshot.totals.waiting else ()
+            waiting = [view for view in views if view.state is State.WAITING and matches(view, now)]
             if errors.set_lead(waiting):
                 self.tables["errors"].rows_changed(now)
         totals = snapshot.totals
@@ -224,7 +226,7 @@ class PaneScreen(Screen[None]):
         rows, table, now = self.rows[key], self.tables[key], self.session.clock()
         assert isinstance(rows, LiveRows)
         matches = self._filter.matches
-        rows.reload(self._seen.downloads, (lambda view: matches(view, now)) if self._filter else None)
+        rows.reload(self.seen.downloads, (lambda view: matches(view, now)) if self._filter else None)
         hidden = (f"{rows.hidden} are hidden by the filter; esc clears it.",) if rows.hidden else ()
         table.empty = ("Nothing matches.", *hidden) if self._filter else KINDS[key].empty
         table.rows_changed(now)
@@ -274,7 +276,7 @@ class PaneScreen(Screen[None]):
         if not self.is_mounted:
             return
         session = self.session
-        totals = self._seen.totals
+        totals = self.seen.totals
         counts = {
             "active": len(self.rows["active"]), "queue": totals.queued, "errors": totals.failed,
             "log": self.log_view.unseen,
