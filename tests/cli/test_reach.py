@@ -160,7 +160,7 @@ def test_list_filters_sorts_and_bounds(program: Program, practice) -> None:
     names = [item["name"] for item in program.json("list", "--sort", "name")["items"]]
     assert names == ["apple.bin", "pear.bin", "plum.bin"]
     assert "pear" not in program("list", "--", "state:paused", "-pear").stdout
-    assert [item["name"] for item in program.json("list", "name:pl")["items"]] == ["plum.bin"]
+    assert [item["name"] for item in program.json("list", "name:plu")["items"]] == ["plum.bin"]
     assert program.json("list", "--text", "apple")["items"][0]["name"] == "apple.bin"
     assert program.json("list", "--state", "complete")["items"] == []
     assert program.json("list", "--host", "nowhere.example")["items"] == []
