@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -13,11 +12,8 @@ SUSPECT = frozenset({Code.DNS_ERROR, Code.NETWORK_ERROR, Code.STALLED})
 """Errors that a missing network shows as."""
 FAR = ((socket.AF_INET, "192.0.2.1"), (socket.AF_INET6, "2600::"))
 """Addresses far away: whoever has a route to one of them has a network."""
-LOOKUP = 5.0
-"""Seconds for asking the resolver a second time."""
 AGAIN = 60.0
 """Seconds after which a download without a network tries all the same: a probe may be wrong."""
-_NO_NAME = {getattr(socket, name) for name in ("EAI_NONAME", "EAI_NODATA") if hasattr(socket, name)}
 
 
 def has_route(host: str) -> bool:
@@ -56,24 +52,3 @@ class Network:
     def down(self, error: DownloadError, host: str) -> bool:
         """Say whether an error comes from having no network."""
         return error.code in SUSPECT and error.status is None and error.retry and not self.probe(host)
-
-    async def named(self, error: DownloadError, host: str) -> DownloadError:
-        """Tell a name that does not exist from one that could not be asked for; other errors stay as they are."""
-        if error.code is not Code.DNS_ERROR or not error.retry or not self.probe(host):
-            return error
-        if not await self._unknown(_name(host)):
-            return error
-        return DownloadError(
-            Code.DNS_ERROR, error.message, retry=False, next_step="Check the host name; there is no such name."
-        )
-
-    @staticmethod
-    async def _unknown(name: str) -> bool:
-        try:
-            async with asyncio.timeout(LOOKUP):
-                await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
-        except socket.gaierror as error:
-            return error.errno in _NO_NAME
-        except (TimeoutError, OSError, UnicodeError):
-            return False
-        return False

@@ -109,7 +109,7 @@ class Runner:
         except TimeoutError:
             self.manager.failed(self, DownloadError(Code.DOWNLOAD_TIMEOUT, f"Took longer than {self._max_time():g} s."))
         except DownloadError as error:
-            self.manager.failed(self, await self.manager.network.named(error, download.host))
+            self.manager.failed(self, error)
         except Skipped as skipped:
             self.manager.skipped(self, skipped.name)
         except Exception as error:
@@ -118,6 +118,8 @@ class Runner:
             download.active_seconds += time.monotonic() - self.began_at
             for transfer in self.transfers:
                 self.services.gates.leave(transfer)
+            if download.state in (State.PAUSING, State.WAITING) and self.transfers:
+                self.absorb(self.transfers[-1])  # what its connections held is written by now
             self.manager.left(self)
 
     def _max_time(self) -> float | None:
@@ -174,7 +176,8 @@ class Runner:
     def absorb(self, transfer: Transfer) -> None:
         """Take a transfer's figures and proof into the records."""
         file = transfer.file
-        file.done = transfer.done
+        if transfer.plan is not None or transfer.body is not None or file.part is None:
+            file.done = transfer.done
         file.proof = transfer.proof
         if len(self.download.files) == 1:
             self.download.done = file.done

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from tui_downloads.core import admission
 from tui_downloads.core.errors import Code, DownloadError, Fault
+from tui_downloads.core.names import numbered
 from tui_downloads.core.plan import OPEN, Plan, Segment
 from tui_downloads.core.resource import Head, Resource
 from tui_downloads.core.snapshots import Proof
@@ -58,7 +59,8 @@ class Listener(Protocol):
 class Transfer:
     """Brings one file to where only its name is missing."""
 
-    # Mutable state: the part and its plan, or the body in memory; what is known of the file; parts it replaces.
+    # Mutable state: the part and its plan, or the body in memory; what is known of the file; parts that it replaces,
+    # and those that turned out not to be ours.
     def __init__(
         self,
         services: Services,
@@ -91,6 +93,7 @@ class Transfer:
         self._handed_over = False
         self._closed_by_server = False
         self._distrusted = -1
+        self._lost: set[str] = set()
 
     # What is seen from outside ......................................................................................
 
@@ -193,8 +196,10 @@ class Transfer:
             if error.code is Code.IN_USE and self.services.leftovers is not None:
                 self.file.part = None
                 return  # another run took it up just now: this one takes another name
-            if error.code is not Code.PART_LOST:
+            folder_gone = error.code is Code.FOLDER_UNUSABLE and not os.path.lexists(os.path.dirname(path))
+            if error.code is not Code.PART_LOST and not folder_gone:
                 raise
+            self._lost.add(path)
             self.note(f"The partial file is gone or not ours; starting again. ({error.message})")
             self.file.part = None
             return
@@ -450,8 +455,13 @@ class Transfer:
         """
         folder, conflict = self.settings.folder, self.settings.on_conflict
         beside = conflict is OnConflict.RENAME
+        name, number = self.name, 0
         for _ in range(100):
-            choice = choose(folder, self.name, self.download.url, conflict, beside=beside)
+            choice = choose(folder, name, self.download.url, conflict, beside=beside)
+            if choice.existing in self._lost:  # somebody else's file has taken the part's place: it stays as it is
+                number += 1
+                name = numbered(self.name, number)
+                continue
             if choice.locked:
                 raise DownloadError(Code.IN_USE, f"Another process is downloading this link to {choice.name}.")
             if choice.existing is not None and choice.existing != self.file.part:
