@@ -214,19 +214,31 @@ def test_a_copied_pair_goes_on(make_part, folder, tmp_path):
 
 def test_a_shortened_part_keeps_what_is_there(make_part):
     """Spans behind the end are dropped for good, even if the part grows again."""
+    part = make_part(10_000)
+    part.reserve(10_000)
+    part.write(0, [b"z" * 10_000])
+    part.checkpoint(SpanSet([(0, 10_000)]))
+    part.close()
+    os.truncate(part.path, 5_000)
+    again = PartFile.open(part.path)
+    assert again.durable == SpanSet([(0, 5_000)])
+    again.reserve(10_000)
+    again.close()
+    third = PartFile.open(part.path)
+    assert third.durable == SpanSet([(0, 5_000)])
+    third.close()
+
+
+def test_a_file_that_got_the_parts_number_is_not_taken_for_it(make_part):
+    """A deleted part's inode goes to the next file: its first bytes tell, and it is left untouched."""
     part = make_part(100)
-    part.reserve(100)
     part.write(0, [b"z" * 100])
     part.checkpoint(SpanSet([(0, 100)]))
     part.close()
-    os.truncate(part.path, 40)
-    again = PartFile.open(part.path)
-    assert again.durable == SpanSet([(0, 40)])
-    again.reserve(100)
-    again.close()
-    third = PartFile.open(part.path)
-    assert third.durable == SpanSet([(0, 40)])
-    third.close()
+    with open(part.path, "r+b") as other:
+        other.write(b"mine" * 25)
+    with failing(Code.PART_LOST):
+        PartFile.open(part.path)
 
 
 def test_a_part_with_a_second_name_is_not_written(make_part, folder):

@@ -108,10 +108,11 @@ class PartFile:
         origin, spans = state.origin, state.spans.copy()
         assert origin is not None
         mark = state.mark or Mark(0)
-        if mark.inode != status.st_ino:
-            # Copied or restored, unless its bytes say that it is another file.
-            if not mark.length or _sample(fd, mark.start, mark.length) != mark.digest:
-                raise _lost(at, name + PART, "is not the file that its journal knows")
+        # Systems give the number of a deleted file to the next one: where there are bytes to know it by, they decide.
+        known = not mark.length or _sample(fd, mark.start, mark.length) == mark.digest
+        if not known or (mark.inode != status.st_ino and not mark.length):
+            raise _lost(at, name + PART, "is not the file that its journal knows")
+        if mark.inode != status.st_ino:  # copied or restored
             mark = replace(mark, inode=status.st_ino)
         spans.remove(status.st_size, (1 << 63) - 1)
         if status.st_nlink > 1 and not (origin.size is not None and spans.covers(0, origin.size)):
