@@ -171,7 +171,7 @@ async def _run(house: House, listener: Listener, job: Job, *, quiet: bool) -> No
         return make(context, session_file=job.session, stop=lambda force: daemon.stop(), drop_in=True)
 
     assert isinstance(listener, Listener)
-    plan = house.plan([listener], what="aria2", allow_remote=not listener.loopback)
+    plan = house.plan([str(listener)], what="aria2", allow_remote=not listener.loopback)
     daemon = Aria2(house.engine, plan, dialects=[dialect], say=(lambda text: None) if quiet else printed.talk)
     service = asyncio.create_task(daemon.run())
     beginning = asyncio.create_task(_begin(daemon, job))

@@ -17,7 +17,6 @@ from .setup import defaults, embedded_setup
 
 if TYPE_CHECKING:
     from tui_downloads.api.app import DialectFactory
-    from tui_downloads.api.server import Listener
     from tui_downloads.daemon import Daemon, Plan
     from tui_downloads.engine.lock import EngineLock
 
@@ -66,7 +65,7 @@ class House:
 
     def plan(
         self,
-        listeners: Sequence[Listener] = (),
+        listen: Sequence[str] = (),
         *,
         what: str,
         allow_remote: bool = False,
@@ -74,37 +73,22 @@ class House:
         allow_download: bool = False,
         tls: tuple[str, str] = ("", ""),
     ) -> Plan:
-        """Say where the service lives and listens."""
-        from tui_downloads.api.server import parse_listener
-        from tui_downloads.api.settings import ApiSettings
-        from tui_downloads.daemon import Plan
+        """Say where the service lives and listens: at `listen` and where the settings say.
 
-        settings, paths = self.settings, self.paths
-        endpoint = settings.endpoint
-        folders.make_private(paths.runtime)
-        configured = tuple(parse_listener(text) for text in endpoint.listen)
-        api = ApiSettings(
-            allow_hosts=(*endpoint.allow_hosts, *allow_hosts),
-            allow_origins=endpoint.allow_origins,
-            allow_download=endpoint.allow_download,
-            strict_hoody_download=endpoint.strict_allow_download or allow_download,
-            masv_api=endpoint.masv_api,
-            alfresco_max_content=endpoint.alfresco_max_content,
-            alfresco_cleaner_age=endpoint.alfresco_cleaner_age,
-            aria2_secret=endpoint.aria2_secret,
-            hoody_max_running=endpoint.max_running,
-        )
-        return Plan(
-            state=paths.state,
-            lock=paths.lock,
-            socket=paths.socket,
-            tokens=paths.tokens,
-            folder=settings.folder or paths.downloads,
-            listeners=tuple(listeners) or configured,
+        Raises:
+            RequestError: a listener can't be read, or the runtime folder can't be used.
+        """
+        from tui_downloads.daemon import make_plan
+
+        folders.make_private(self.paths.runtime)
+        return make_plan(
+            self.settings,
+            self.paths,
+            listen=listen,
             allow_remote=allow_remote,
-            tls_cert=tls[0] or endpoint.tls_cert,
-            tls_key=tls[1] or endpoint.tls_key,
-            api=api,
+            allow_hosts=allow_hosts,
+            allow_download=allow_download,
+            tls=tls,
             what=what,
         )
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from tui_downloads.config import paths as folders
 from tui_downloads.core.errors import Code, Exit, RequestError, TuiDownloadsError
 
 from .house import House
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 NO_TERMINAL = "The screen needs a terminal. In scripts use: tui-downloads get URL, or tui-downloads serve"
 API_LISTENER = "127.0.0.1:7878"
+REMEMBERED = "screen.json"
+"""What the screen remembers (tab, sort, columns, filter), in the state folder."""
 
 
 def open_screen(urls: Sequence[str], *, api: bool = False) -> int:
@@ -59,19 +63,20 @@ def _attached(settings: Settings, socket: str, urls: Sequence[str]) -> int:
 
 def show(engine: Engine, settings: Settings, urls: Sequence[str] = (), *, read_only: bool = False) -> int:
     """Run the screen on an engine that is not ours to keep."""
+    from tui_downloads.tui.memory import FileMemory
     from tui_downloads.tui.run import run
+    from tui_downloads.tui.settings_book import FileBook, screen_settings
 
-    from .screen_settings import book_of, memory_of, screen_of
-
+    paths = folders.find()
     asyncio.run(engine.start())
     try:
         return run(
             engine,
-            settings=screen_of(settings),
+            settings=screen_settings(settings, paths.settings_file),
             links=_refused(engine, urls),
             read_only=read_only,
-            memory=memory_of(),
-            book=None if read_only else book_of(),
+            memory=FileMemory(Path(paths.state) / REMEMBERED),
+            book=None if read_only else FileBook(paths.settings_file),
         )
     finally:
         asyncio.run(engine.close())
@@ -87,11 +92,17 @@ def _refused(engine: Engine, urls: Sequence[str]) -> list[str]:
     return [url for url, outcome in zip(urls, outcomes, strict=True) if outcome.error is not None]
 
 
+def _apply(house: House) -> None:
+    """Let a setting that was written take effect; called on the screen's loop."""
+    task = asyncio.get_running_loop().create_task(house.reload())
+    task.add_done_callback(lambda done: done.exception())
+
+
 def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> int:
     """Run the screen on our own engine, and answer others on the Unix socket meanwhile."""
+    from tui_downloads.tui.memory import FileMemory
     from tui_downloads.tui.run import run
-
-    from .screen_settings import book_of, memory_of, screen_of
+    from tui_downloads.tui.settings_book import FileBook, screen_settings
 
     asyncio.run(house.engine.start())
     door = Door(house, lock, api=api)
@@ -100,10 +111,10 @@ def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> i
         door.open()
         code = run(
             house.engine,
-            settings=screen_of(house.settings),
+            settings=screen_settings(house.settings, house.paths.settings_file),
             links=_refused(house.engine, urls),
-            memory=memory_of(),
-            book=book_of(),
+            memory=FileMemory(Path(house.paths.state) / REMEMBERED),
+            book=FileBook(house.paths.settings_file, changed=lambda _: _apply(house)),
             endpoint=door,
             keep_in_background=lambda: keep.append(True),
         )
@@ -165,8 +176,8 @@ class Door:
 
         self._stop = asyncio.Event()
         set_up_logs(self._house.paths.state, level=self._house.settings.log.level)
-        listeners = [parse_listener(API_LISTENER)] if self._api and not self._house.settings.endpoint.listen else []
-        plan = self._house.plan(listeners, what="screen")
+        listen = [API_LISTENER] if self._api and not self._house.settings.endpoint.listen else []
+        plan = self._house.plan(listen, what="screen")
         daemon = self._house.daemon(plan, lock=self._lock)
         await daemon.start()
         first = plan.listeners[0] if plan.listeners else parse_listener(API_LISTENER)

@@ -32,7 +32,6 @@ def command(**values: Any) -> int:
 
     SIGTERM ends it with a checkpoint, SIGHUP reads the settings again.
     """
-    from tui_downloads.api.server import parse_listener
     from tui_downloads.daemon import set_up_logs, spawn
 
     house = House.open()
@@ -46,7 +45,7 @@ def command(**values: Any) -> int:
         _say(f"Serving in the background: {owner}. Socket: {owner.socket}")
         return Exit.OK
     plan = house.plan(
-        [parse_listener(text) for text in values["listen"]],
+        values["listen"],
         what="serve",
         allow_remote=values["allow_remote"],
         allow_hosts=values["allow_host"],

@@ -50,7 +50,7 @@ def foreground_setup(folder: str, parallel: int, rate: int, *, history: bool) ->
     paths = folders.find()
     limits, usual, remembered = Limits(), Defaults(), True
     if _says_anything(paths.settings_file):
-        # Imported only where there is something to read: most of what `get` would otherwise spend before its first byte.
+        # Imported only where there is something to read: `get` shall send its first byte soon.
         from tui_downloads.config.load import load
 
         settings = load(paths.settings_file)
