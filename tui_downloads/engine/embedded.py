@@ -86,8 +86,8 @@ class EmbeddedEngine(Engine):
             raise
 
     def _main(self, ready: threading.Event) -> None:
-        # Records live long and hold no cycles. With the usual thresholds the collector walks all of them again and again
-        # while a long list runs: a quarter of the time for 10,000 small files.
+        # Records live long and hold no cycles. With the usual thresholds the collector walks all of them again
+        # and again while a long list runs: a quarter of the time for 10,000 small files.
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         # Chosen explicitly: the transport watches sockets with add_reader, which a selector loop has everywhere.
