@@ -33,7 +33,12 @@ def worst(codes: Iterable[int]) -> int:
 
 def print_json(value: Any) -> None:
     """Write one line of JSON to stdout; field names are those of the native API."""
-    sys.stdout.buffer.write(wire.to_bytes(wire.dump(value)) + b"\n")
+    sys.stdout.flush()
+    data = wire.to_bytes(wire.dump(value))
+    if sys.stdout.isatty():
+        # JSON may hold C1 controls and bidi overrides as they are; made visible they are JSON's own escapes.
+        data = plain(data.decode()).encode()
+    sys.stdout.buffer.write(data + b"\n")
     sys.stdout.buffer.flush()
 
 

@@ -20,6 +20,8 @@ from tui_downloads.core.links import bare
 from tui_downloads.core.snapshots import DownloadView, Query
 from tui_downloads.engine.base import Engine
 
+from .text import plain
+
 FORMS = ("csv", "json")
 PAGE = 1_000
 COLUMNS = (
@@ -81,8 +83,15 @@ def written(path: str) -> Iterator[BinaryIO]:
         DownloadError: it can't be written.
     """
     if path == "-":
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        shown = io.BytesIO() if sys.stdout.isatty() else sys.stdout.buffer
+        yield shown
+        if isinstance(shown, io.BytesIO):
+            # A terminal would obey controls in names; a file keeps names as they are.
+            text = shown.getvalue().decode("utf-8", "replace")
+            sys.stdout.write(
+                "".join(plain(line) + "\n" for line in text.replace("\r\n", "\n").removesuffix("\n").split("\n"))
+            )
+        sys.stdout.flush()
         return
     beside = f"{path}.{os.getpid()}.tmp"
     try:
