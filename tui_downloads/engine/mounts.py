@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable
 
 from tui_downloads.core.errors import Code, DownloadError, TuiDownloadsError
 from tui_downloads.store.base import Store
 
 KEY = "mounts"
+FINE = 1.0
+"""Seconds for which a folder that was found mounted is not looked at again: many small files share one."""
 
 
 def mount_of(folder: str) -> str:
@@ -31,11 +34,12 @@ def inside(path: str, base: str) -> bool:
 class Mounts:
     """Remembers the mount points that targets were on, across restarts."""
 
-    # Mutable state: the mount points, and the folders that were looked at.
+    # Mutable state: the mount points, the folders that were looked at, and until when those found mounted are believed.
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: set[str] = set()
         self._seen: set[str] = set()
+        self._fine: dict[str, float] = {}
 
     async def load(self, folders: Iterable[str]) -> None:
         """Take up what earlier sessions knew, as far as these folders of unfinished downloads need it."""
@@ -65,6 +69,9 @@ class Mounts:
         Raises:
             DownloadError: FOLDER_UNUSABLE.
         """
+        now = time.monotonic()
+        if not self._known or now < self._fine.get(folder, 0.0):
+            return
         missing = self._missing(folder)
         if missing is not None:
             raise DownloadError(
@@ -72,6 +79,7 @@ class Mounts:
                 f"The disk of {missing} is not mounted.",
                 next_step="Mount it and retry, or choose another folder.",
             )
+        self._fine[folder] = now + FINE
 
     def _missing(self, folder: str) -> str | None:
         path = os.path.abspath(folder)
