@@ -15,6 +15,8 @@ from tui_downloads.core.names import safe_name
 from tui_downloads.core.spec import AddRequest, Change
 from tui_downloads.files.part import PartFile
 
+from .manager import target_of
+
 if TYPE_CHECKING:
     from .adding import Adding
     from .manager import Manager
@@ -33,11 +35,14 @@ class Changing:
         Raises:
             RequestError, DownloadError: what is asked for makes no sense or is not allowed.
         """
-        if download.state in (State.COMPLETE, State.CANCELLED) and change.meta is None:
+        ended = download.state in (State.COMPLETE, State.CANCELLED)
+        if ended and (change.meta is None or self._touches_bytes(change)):
             raise Conflict(f"A {download.state.value} download can't be changed.")
         request, folder = self._judged(download, change)
         if download.id not in self._manager.downloads:
             self._manager.adopt(download)
+            self._manager.views.ended(download)
+        before = target_of(download)
         resume = False
         if self._touches_bytes(change) and download.state in (*RUNNING, State.PAUSING):
             resume = download.state is not State.PAUSING
@@ -45,6 +50,7 @@ class Changing:
         try:
             await self._move_part(download, change, request, folder)
             self._apply(download, change, request, folder)
+            self._manager.moved(download, before)
         finally:
             if resume and download.state is State.PAUSED:
                 self._manager.move(download, Move.RESUME)

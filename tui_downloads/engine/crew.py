@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.errors import Code, DownloadError, Fault
 from tui_downloads.core.plan import Segment
@@ -32,7 +32,7 @@ class Crew:
         self._transfer = transfer
         services, settings = transfer.services, transfer.settings
         self._seats = services.seats
-        self._running: dict[asyncio.Future[Answer] | asyncio.Task[Answer], Worker] = {}
+        self._running: dict[asyncio.Future[Any], Worker] = {}
         self._seated: set[Worker] = set()
         ceiling = services.seats.ceiling(transfer.mirrors[0].host)
         self._ramp = Ramp(settings.connections, ceiling)
@@ -86,13 +86,19 @@ class Crew:
             if not isinstance(future, asyncio.Task) and worker.flow is not None:
                 worker.flow.abort(None)  # the opening connection runs in the runner's own task
         if tasks:
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks)
+            for task in tasks:
+                if not task.cancelled():
+                    task.exception()  # looked at; whatever it is, the transfer ends for another reason
         for worker in self._running.values():
             self._leave(worker)
         self._running.clear()
         if self._checkpoint is not None:
-            await asyncio.gather(self._checkpoint, return_exceptions=True)
-            self._checkpoint = None
+            # Its thread can't be stopped, and nobody else may flush or close the part before it is done.
+            await asyncio.wait([self._checkpoint])
+            checkpoint, self._checkpoint = self._checkpoint, None
+            if not checkpoint.cancelled():
+                checkpoint.exception()
 
     # Staffing .......................................................................................................
 
@@ -154,7 +160,7 @@ class Crew:
 
     # One worker .....................................................................................................
 
-    async def _work(self, worker: Worker) -> Answer:
+    async def _work(self, worker: Worker) -> None:
         """Serve one segment after another on one mirror until there is nothing left to take."""
         plan = self._transfer.plan
         assert plan is not None
@@ -166,19 +172,22 @@ class Crew:
                 answer = await self._serve(worker, segment)
             finally:
                 plan.release(segment, time.monotonic())
-            if answer.ended is not Ended.ENOUGH and segment.position == before and not plan.complete:
+            if answer and answer.ended is not Ended.ENOUGH and segment.position == before and not plan.complete:
                 raise DownloadError(Code.PROTOCOL_ERROR, "The server answered a range with nothing.")
             if plan.complete:
-                return answer
+                return
             following = self._next_segment(time.monotonic())
             if following is None:
-                return answer
+                return
             worker.segment = following
 
-    async def _serve(self, worker: Worker, segment: Segment) -> Answer:
+    async def _serve(self, worker: Worker, segment: Segment) -> Answer | None:
+        """Fetch one segment; None when nothing of it is wanted any more before it was asked for."""
         mirror = worker.mirror
         if not mirror.proven:
             await self._transfer.prove(mirror)
+        if segment.finished:  # a twin was quicker
+            return None
         request = mirror.request(segment.position, segment.bound, if_range=mirror.if_range)
         answer = await worker.stream(request)
         self._settle_length(segment, answer)
@@ -188,6 +197,8 @@ class Crew:
         """A body without a length ends where its stream did."""
         plan = self._transfer.plan
         assert plan is not None
+        if answer.head.status == 206 and answer.head.scheme in ("http", "https"):
+            return  # a part: the server says how large the file is, or that there is no more of it
         if plan.size is None and answer.ended is not Ended.ENOUGH:
             plan.settle(segment.position)
             self._transfer.size_settled(segment.position, closed=answer.ended is Ended.CLOSED)
@@ -197,7 +208,7 @@ class Crew:
             self._seated.discard(worker)
             self._seats.give(worker.mirror.host)
 
-    def _ended(self, future: asyncio.Future[Answer] | asyncio.Task[Answer]) -> None:
+    def _ended(self, future: asyncio.Future[Any]) -> None:
         worker = self._running.pop(future)
         self._leave(worker)
         plan = self._transfer.plan

@@ -29,6 +29,10 @@ class Adopt(Detour):
         self.path = path
 
 
+class Whole(Detour):
+    """The server has no more than what is here."""
+
+
 class Unfold(Detour):
     """The link leads to the list of the files that are meant, or names one that describes its file."""
 

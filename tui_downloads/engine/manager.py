@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.download import Download
-from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.errors import Code, DownloadError, TuiDownloadsError
 from tui_downloads.core.lifecycle import ENDED, RUNNING, Chore, Move, State, can
 from tui_downloads.core.queue import Queue
 from tui_downloads.core.retries import Backoff, GiveUp, decide
@@ -29,6 +29,7 @@ from .network import AGAIN, Network
 from .reach import Reaches
 from .runner import Runner
 from .services import Services
+from .shelter import finish
 from .views import Views
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class Manager:
         self._by_gid: dict[str, str] = {}
         self._by_target: dict[tuple[str, str, str | None], str] = {}
         self._position = 0.0
+        self._early: set[str] = set()
+        """Queued downloads whose last run has not ended."""
         self.ticker: Ticker
         services.committer = Committer(
             services.store, self.landed, self.told, unsaved=self._unsaved, alone=self._nobody_runs
@@ -82,17 +85,35 @@ class Manager:
         self.downloads[download.id] = download
         self._position = max(self._position, download.position)
         self._by_gid[download.gid] = download.id
-        self._by_target.setdefault(_target(download), download.id)
+        if self.twin(download) is None:
+            self._by_target[target_of(download)] = download.id
 
     def forget(self, download: Download) -> None:
         """Let go of a record."""
         self.alarms.drop(download.id)
         self.queue.discard(download.id)
         self._by_gid.pop(download.gid, None)
-        if self._by_target.get(_target(download)) == download.id:
-            del self._by_target[_target(download)]
+        if self._by_target.get(target_of(download)) == download.id:
+            del self._by_target[target_of(download)]
         self._dirty.pop(download.id, None)
         self.views.drop(download.id)
+
+    def moved(self, download: Download, before: tuple[str, str, str | None]) -> None:
+        """A record has another link, folder or name: it is found by those from here on."""
+        if self._by_target.get(before) == download.id:
+            del self._by_target[before]
+        if self.twin(download) is None:
+            self._by_target[target_of(download)] = download.id
+
+    def evicted(self, id: str) -> None:
+        """An ended record is about to be left to the store."""
+        self.ticker.forget(id)
+        download = self.downloads.get(id)
+        if download is None:
+            return
+        self._by_gid.pop(download.gid, None)
+        if self._by_target.get(target_of(download)) == id:
+            del self._by_target[target_of(download)]
 
     def by_id(self, id: str) -> Download | None:
         """Find a record in memory by id or gid."""
@@ -102,7 +123,7 @@ class Manager:
         """Find an unfinished download of the same link into the same place."""
         if not download.url:
             return None
-        twin = self.downloads.get(self._by_target.get(_target(download), ""))
+        twin = self.downloads.get(self._by_target.get(target_of(download), ""))
         return twin if twin is not None and twin.state not in ENDED else None
 
     def last_position(self) -> float:
@@ -194,16 +215,18 @@ class Manager:
 
     async def flush(self) -> None:
         """Write every row that waits; when this returns they are on disk."""
+        tried = False
         while self._dirty:
             batch, self._dirty = list(self._dirty.values()), {}
             try:
-                await self.services.store.save(batch)
-            except DownloadError as error:
+                await finish(self.services.store.save(batch))
+            except TuiDownloadsError as error:
                 log.warning("The list can't be written: %s", error.message)
                 self._dirty = {item.id: item for item in batch} | self._dirty
-                await asyncio.sleep(1.0)
-                if self.closing:
+                if self.closing and tried:
                     return
+                tried = True
+                await asyncio.sleep(0.2 if self.closing else 1.0)
         await self._write_notes()
 
     # Admission ......................................................................................................
@@ -227,6 +250,9 @@ class Manager:
             download = self.downloads.get(id)
             if download is None or download.state is not State.QUEUED:
                 continue
+            if id in self.runners:
+                self._early.add(id)  # its last run is still making its bytes safe
+                continue
             seats.sit(download.host)
             self._start(download)
         self._schedule_pump(now)
@@ -246,9 +272,15 @@ class Manager:
 
     def left(self, runner: Runner) -> None:
         """A runner has ended: its seat is free."""
-        if self.runners.get(runner.download.id) is runner:
-            del self.runners[runner.download.id]
+        download = runner.download
+        if self.runners.get(download.id) is not runner:
+            return
+        del self.runners[download.id]
         self.services.seats.give(runner.host)
+        if download.id in self._early:
+            self._early.discard(download.id)
+            if download.state is State.QUEUED and self.downloads.get(download.id) is download:
+                self.enqueue(download)
         self.pump_soon()
 
     def wake(self, id: str) -> None:
@@ -423,6 +455,8 @@ class Manager:
     async def halt(self, downloads: Iterable[Download]) -> None:
         """Stop the runners of these downloads; what they have is safe when this returns."""
         runners = [self.runners[item.id] for item in downloads if item.id in self.runners]
+        for runner in runners:
+            runner.cancel()  # before anything else gets a turn: a run must not hand its file over meanwhile
         await asyncio.gather(*(runner.stop() for runner in runners))
 
     async def drained(self, download: Download) -> None:
@@ -444,10 +478,10 @@ class Manager:
                 download.handle(Move.STORE, time.time())
                 self._dirty[download.id] = download
         if self._saving is not None:
-            self._saving.cancel()
             await asyncio.gather(self._saving, return_exceptions=True)
         await self.flush()
 
 
-def _target(download: Download) -> tuple[str, str, str | None]:
+def target_of(download: Download) -> tuple[str, str, str | None]:
+    """Give what makes two downloads the same: the link, the folder and the name that was chosen."""
     return (download.url, download.folder, download.request.name)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from typing import TYPE_CHECKING
 
 from tui_downloads.core.download import Download
@@ -65,15 +66,23 @@ class Removing:
             return Outcome(id, NotFound(f"The removal of {id} can't be undone any more."))
         download, timer = entry
         timer.cancel()
-        try:
-            await self._manager.services.store.insert([download])
-        except TuiDownloadsError as error:
-            return Outcome(id, error)
+        if download.state is State.WAITING:
+            download.handle(Move.WAKE, time.time())  # what would have woken it is forgotten
+        if id in self._rows:
+            self._rows.remove(id)  # its row is still there
+        else:
+            try:
+                await self._manager.services.store.insert([download])
+            except TuiDownloadsError as error:
+                # What can't be brought back at the moment can be brought back later.
+                self._removed[id] = (download, asyncio.get_running_loop().call_later(UNDO, self._expire, id))
+                return Outcome(id, error)
         self._manager.adopt(download)
         self._manager.views.add(download)
         self._manager.services.hub.emit("added", download.id, download.state.value, {"restored": True})
         if download.state is State.QUEUED:
             self._manager.enqueue(download)
+        self._manager.views.ended(download)
         return Outcome(id, None, download.view())
 
     async def close(self) -> None:
@@ -88,6 +97,7 @@ class Removing:
         if download.state in RUNNING:
             manager.move(download, Move.PAUSE)
         await manager.drained(download)
+        await manager.halt([download])  # a cancelled run may still make its bytes safe
 
     def _forget(self, download: Download) -> None:
         self._manager.forget(download)

@@ -58,15 +58,24 @@ class Runner:
         self.began_at = time.monotonic()
         self.host = download.host
         self._done_before = download.done
+        self._cancelled = False
 
     def start(self) -> None:
         self.task = asyncio.get_running_loop().create_task(self._run())
+        # A task that is cancelled before its first step never comes to its end by itself.
+        self.task.add_done_callback(lambda _: self.manager.left(self))
+
+    def cancel(self) -> None:
+        """Ask the work to end; once, for a second time would cut short what makes its bytes safe."""
+        if self.task is not None and not self._cancelled:
+            self._cancelled = True
+            self.task.cancel()
 
     async def stop(self) -> None:
         """End the work; what is here is safe when this returns."""
+        self.cancel()
         if self.task is not None and not self.task.done():
-            self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+            await asyncio.wait([self.task])
 
     @property
     def done(self) -> int:
@@ -106,7 +115,10 @@ class Runner:
             else:
                 async with asyncio.timeout(limit):
                     await self._work()
-        except TimeoutError:
+        except TimeoutError as error:
+            if limit is None:
+                self.manager.crashed(self, error)
+                return
             self.manager.failed(self, DownloadError(Code.DOWNLOAD_TIMEOUT, f"Took longer than {self._max_time():g} s."))
         except DownloadError as error:
             self.manager.failed(self, error)
@@ -161,7 +173,11 @@ class Runner:
         self.absorb(transfer)
         if self.download.state is not State.VERIFYING:
             self.whole(transfer)
-        await self.manager.resolver.keep_beside(self, ready)
+        try:
+            await self.manager.resolver.keep_beside(self, ready)
+        except BaseException:
+            transfer.release()  # nobody else has it yet
+            raise
         self.services.committer.submit(Finished(self.download, file, ready, transfer=transfer))
 
     def make_transfer(self, file: FileRecord) -> Transfer:

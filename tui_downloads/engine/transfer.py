@@ -8,8 +8,10 @@ an overlap that agreed and a result that is marked so.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Protocol
 
 from tui_downloads.core import admission
@@ -26,9 +28,10 @@ from tui_downloads.files.part import PartFile
 from tui_downloads.transport.base import Answer, Ended, Take
 
 from .crew import Crew
-from .detours import Adopt, AskPlainly, Skipped, StartOver
+from .detours import Adopt, AskPlainly, Skipped, StartOver, Whole
 from .proof import Prover
 from .services import SMALL, FileSettings, Services
+from .shelter import finish
 from .verifying import Pieces
 from .worker import Worker
 
@@ -93,6 +96,7 @@ class Transfer:
         self._handed_over = False
         self._closed_by_server = False
         self._distrusted = -1
+        self._aside = ""
         self._lost: set[str] = set()
 
     # What is seen from outside ......................................................................................
@@ -107,7 +111,9 @@ class Transfer:
         """Unique bytes that are here."""
         if self.plan is not None:
             return self.plan.written_total
-        return len(self.body) if self.body is not None else 0
+        if self.body is not None:
+            return len(self.body)
+        return self.file.done if self.file.part is not None else 0
 
     def workers(self) -> list[Worker]:
         return self.crew.workers() if self.crew is not None else []
@@ -148,8 +154,11 @@ class Transfer:
                 except Adopt as found:
                     self.file.part = found.path
                     await self._reopen()
+                except Whole:
+                    continue
         finally:
-            await self._stop()
+            if self.part is not None or self._aside or self._crew_task is not None:
+                await finish(self._stop())
 
     async def _opened_anew(self, error: DownloadError) -> bool:
         """After a failed flush go on from what was safe before it; once, unless more became safe meanwhile."""
@@ -191,7 +200,7 @@ class Transfer:
         if path is None:
             return
         try:
-            part = await asyncio.to_thread(PartFile.open, path)
+            part = await finish(asyncio.to_thread(PartFile.open, path), PartFile.close)
         except DownloadError as error:
             if error.code is Code.IN_USE and self.services.leftovers is not None:
                 self.file.part = None
@@ -239,6 +248,7 @@ class Transfer:
 
     async def _open(self) -> None:
         """Send the first request; its answer decides everything else."""
+        await self._stop_crew()
         self._drop_empty_part()
         worker = Worker(self, self.mirrors[0])
         self._opening = asyncio.get_running_loop().create_future()
@@ -248,11 +258,15 @@ class Transfer:
             if self._crew_task is None:
                 raise
             self._opening.set_exception(error)
+            self._opening.exception()  # looked at; a crew that has ended does not
         else:
             if self._crew_task is None:
                 self._keep_whole(worker, answer)
                 return
             self._opening.set_result(answer)
+        if self.plan is not None and worker.segment is not None:
+            # A crew that has ended already takes nothing back; what is missing here must be free for the next one.
+            self.plan.release(worker.segment, time.monotonic())
         await self._crew_task
 
     def _drop_empty_part(self) -> None:
@@ -282,15 +296,14 @@ class Transfer:
         self.note(f"Starting again from the beginning ({lost} bytes discarded): {again.reason}")
         if again.single:
             self.mirrors[0].plain = True
-        if self.part is not None:
-            part, self.part = self.part, None
+        part, self.part, self.file.part = self.part, None, None
+        if part is not None:
             if lost:
-                await asyncio.to_thread(self._set_aside, part)
+                await finish(asyncio.to_thread(self._set_aside, part))
             else:
                 part.discard()
         self.body = None
         self.plan = None
-        self.file.part = None
         self.resource = None
         self.joined = False
         self.mirrors[0].resource = None
@@ -301,7 +314,19 @@ class Transfer:
         part.checkpoint(self.plan.done if self.plan else part.durable)
         part.move(part.folder, name)
         self._superseded.append(part.path)
+        self._aside = part.origin.name
         part.close()
+
+    def _take_back(self) -> None:
+        """Nothing of the new version is here: the old part gets its name back, so that a later run knows it."""
+        with contextlib.suppress(DownloadError, IndexError):
+            part = PartFile.open(self._superseded[-1])
+            try:
+                part.move(part.folder, self._aside)
+                self._superseded.pop()
+                self.file.part = part.path
+            finally:
+                part.close()
 
     def drop_superseded(self) -> None:
         """Delete the parts of older versions; called when the new file is published."""
@@ -317,13 +342,15 @@ class Transfer:
         await self._stop_crew()
         if self._opening is not None and self._opening.done() and not self._opening.cancelled():
             self._opening.exception()  # looked at, so that asyncio does not report it
-        part = self.part
-        if part is None or self.plan is None or part.fileno() < 0:
-            return
         if self._handed_over:
             return
+        part = self.part
+        if part is None and self._aside:
+            await asyncio.to_thread(self._take_back)
+        if part is None or self.plan is None or part.fileno() < 0:
+            return
         try:
-            await asyncio.shield(asyncio.to_thread(self._checkpoint_and_close, part, self.plan.done))
+            await asyncio.to_thread(self._checkpoint_and_close, part, self.plan.done)
         except DownloadError as error:
             # What ends the transfer is told already; here only the figures change.
             self.plan = Plan(self.plan.size, part.durable.copy())
@@ -350,7 +377,9 @@ class Transfer:
         task, self._crew_task = self._crew_task, None
         if task is not None and not task.done():
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await asyncio.wait([task])
+        if task is not None and not task.cancelled():
+            task.exception()  # looked at, so that asyncio does not report it
         if crew is not None:
             await crew.stop()
 
@@ -385,6 +414,8 @@ class Transfer:
                 self._settle(worker, verdict.resource)
             else:
                 self._joins(worker, verdict.resource)
+                if self.plan is not None and self.plan.size is None and verdict.total is not None:
+                    self._learn_size(verdict.total)
             return
         self._refuse(mirror, verdict)
 
@@ -404,8 +435,12 @@ class Transfer:
             case admission.Overlap():
                 mirror.proven = False
                 raise AskPlainly
-            case admission.Done():
-                raise StartOver("The server says that the file is shorter than what is asked for.")
+            case admission.Done(resource=resource):
+                if self.plan is None or self.plan.size is not None or resource.size is None:
+                    raise StartOver("The server says that the file is shorter than what is asked for.")
+                self.plan.settle(resource.size)
+                self.size_settled(resource.size, closed=False)
+                raise Whole
             case admission.Again(error=error, fresh=fresh):
                 mirror.strikes += error.code is Code.PROTOCOL_ERROR
                 mirror.fresh = mirror.fresh or fresh
@@ -445,6 +480,16 @@ class Transfer:
         self.crew = Crew(self)
         assert self._opening is not None
         self._crew_task = asyncio.get_running_loop().create_task(self.crew.run((worker, self._opening)))
+
+    def _learn_size(self, size: int) -> None:
+        """A later answer tells the size that the first one did not."""
+        assert self.part is not None and self.plan is not None and self.resource is not None
+        self.plan.settle(size)
+        self.part.reserve(size)
+        self.part.amend(replace(self.part.origin, size=size))
+        self.resource = self.mirrors[0].resource = replace(self.resource, size=size, ranges=True)
+        self._tell_size()
+        self._listener.began(self)
 
     def _make_part(self, resource: Resource) -> PartFile:
         """Make the part under a free name, or find the one that this very link left here.

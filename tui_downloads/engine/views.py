@@ -110,11 +110,13 @@ class Views:
 
     def ended(self, download: Download) -> None:
         """Keep an ended download for a while, then leave it to the store."""
+        if download.state not in ENDED or download.id not in self.downloads:
+            return  # begun again, or removed, while its end was being told
         self._recent[download.id] = None
         while len(self._recent) > RECENT:
             oldest = next(iter(self._recent))
-            self.drop(oldest)
             self.forgotten(oldest)
+            self.drop(oldest)
 
     def describe(self, **changes: object) -> None:
         """Change what is told about the engine."""

@@ -5,9 +5,11 @@ The hot path is `write`: libcurl's callback ends here, and nothing else stands b
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
+from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.plan import OPEN, Segment
 from tui_downloads.core.resource import Head
 from tui_downloads.transport.base import Answer, Flow, Request, Take
@@ -66,11 +68,20 @@ class Worker:
         self.answer_end = OPEN
         self.started_at = self.flushed_at = time.monotonic()
         try:
-            return await self.transfer.services.transport.fetch(request, self)
+            answer = await self.transfer.services.transport.fetch(request, self)
+        except BaseException:
+            # Why the request ended is what counts; a disk that refuses these bytes will say so again.
+            with contextlib.suppress(DownloadError):
+                self._rest()
+            raise
         finally:
-            if self.chunks and self.began:
-                self.flush()
             self.flow = None
+        self._rest()
+        return answer
+
+    def _rest(self) -> None:
+        if self.chunks and self.began:
+            self.flush()
 
     def head(self, head: Head, flow: Flow) -> None:
         self.flow = flow
