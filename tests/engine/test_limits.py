@@ -1,0 +1,76 @@
+"""Limits hold and are shared fairly; figures of how exactly are in benchmarks/LIMITS.md."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+from tests.engine.conftest import Bench
+from tui_downloads.core.snapshots import Limits
+from tui_downloads.core.spec import Change, Options
+
+MB = 1_000_000
+
+
+async def spread(bench: Bench, ids: list[str], until: int) -> list[int]:
+    """Give what each download has when the fastest has so many bytes."""
+    while True:
+        details = [await bench.detail(id) for id in ids]
+        done = [sum(end - start for start, end in detail.spans) for detail in details]
+        if max(done) >= until:
+            return done
+        await asyncio.sleep(0.02)
+
+
+async def test_a_limit_is_shared_evenly_by_those_without_their_own(tmp_path, server):
+    """Five under one limit, one of them under a lower one: it gets its own, and what it leaves goes to the others."""
+    bench = Bench(tmp_path / "downloads", server, limits=replace(Limits(), rate=5 * MB))
+    await bench.start()
+    ids = [
+        await bench.add(server.file(40 * MB, f"{n}.bin"), options=Options(limit=MB // 5 if n == 0 else 0))
+        for n in range(5)
+    ]
+    slow, *rest = await spread(bench, ids, 6 * MB)
+    assert min(rest) > 0.8 * max(rest)
+    assert slow < 0.4 * min(rest)
+    await bench.engine.close()
+
+
+async def test_limits_of_one_download_change_while_it_runs(tmp_path, server):
+    """A limit that is lifted lets its download overtake one that keeps it."""
+    bench = Bench(tmp_path / "downloads", server)
+    await bench.start()
+    ids = [await bench.add(server.file(60 * MB, f"{n}.bin"), options=Options(limit=MB)) for n in range(2)]
+    await spread(bench, ids, MB)
+    await bench.engine.change(ids[0], Change(limit=0))
+    await bench.complete(ids[0])
+    assert (await bench.get(ids[1])).done < 30 * MB
+    await bench.engine.close()
+
+
+async def test_a_rate_per_host_is_one_rate_for_all_its_downloads(tmp_path, server):
+    """Two downloads of one host share what one would have."""
+    bench = Bench(tmp_path / "downloads", server, limits=replace(Limits(), rate_per_host=2 * MB))
+    await bench.start()
+    ids = [await bench.add(server.file(40 * MB, f"{n}.bin")) for n in range(2)]
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    done = await spread(bench, ids, 3 * MB)
+    # Six million bytes can't come in less than about three seconds, whatever the machine does.
+    assert loop.time() - began > 2.0 and min(done) > 0.8 * max(done)
+    await bench.engine.close()
+
+
+async def test_downloads_at_once_change_while_running(tmp_path, server):
+    """More seats are taken at once; fewer let the running ones end."""
+    bench = Bench(tmp_path / "downloads", server, limits=replace(Limits(), downloads=1))
+    await bench.start()
+    ids = [await bench.add(server.file(3 * MB, f"{n}.bin", rate=MB)) for n in range(3)]
+    await bench.until(ids[0], lambda view: view.done > 0)
+    assert [bool((await bench.get(id)).started_at) for id in ids] == [True, False, False]
+    await bench.engine.set_limits(replace(Limits(), downloads=3))
+    for id in ids:
+        await bench.until(id, lambda view: view.done > 0)
+    for id in ids:
+        await bench.complete(id)
+    await bench.engine.close()
