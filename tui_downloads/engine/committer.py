@@ -79,6 +79,7 @@ class Committer:
         self._room = asyncio.Event()
         self._room.set()
         self._full = asyncio.Event()
+        self._turn = asyncio.Event()
 
     def submit(self, finished: Finished) -> None:
         """Hand over a file; the outcome is told later."""
@@ -100,6 +101,12 @@ class Committer:
         """Say whether a download has a file on its way."""
         return id in self._under_way or any(item.download.id == id for item in self._waiting)
 
+    async def settled(self, id: str) -> None:
+        """Wait until nothing of a download is on its way; others may be."""
+        while self.holds(id):
+            self._full.set()
+            await self._turn.wait()
+
     async def drain(self) -> None:
         """Wait until nothing is on its way."""
         self._full.set()
@@ -119,8 +126,13 @@ class Committer:
                 if len(self._waiting) < MOST:
                     self._room.set()
                 await self._commit(batch)
+                self._under_way = set()
+                turn, self._turn = self._turn, asyncio.Event()
+                turn.set()
         finally:
             self._under_way = set()
+            self._turn.set()
+            self._turn = asyncio.Event()
             self._work = None
             self._room.set()
             self._idle.set()

@@ -68,7 +68,7 @@ class Desk:
         self.manager.idle = setup.idle
         self.ticker = Ticker(self.manager)
         self.manager.ticker = self.ticker
-        self.views.forgotten = self.ticker.forget
+        self.views.forgotten = self.manager.evicted
         self.changing = Changing(self.manager, self.adding)
         self.removing = Removing(self.manager)
         self.recovery = Recovery(self.manager, setup)
@@ -139,6 +139,15 @@ class Desk:
     async def add(self, requests: Sequence[AddRequest]) -> list[Outcome]:
         outcomes: dict[int, Outcome] = {}
         fresh: dict[int, Download] = {}
+        try:
+            return await self._add(requests, outcomes, fresh)
+        finally:
+            for download in fresh.values():
+                self.manager.arrived(download)
+
+    async def _add(
+        self, requests: Sequence[AddRequest], outcomes: dict[int, Outcome], fresh: dict[int, Download]
+    ) -> list[Outcome]:
         position = self.manager.last_position()
         now = time.time()
         for index, request in enumerate(requests):
@@ -147,10 +156,11 @@ class Desk:
             except TuiDownloadsError as error:
                 outcomes[index] = Outcome("", error)
                 continue
-            if download.id in self.manager.downloads:
+            if download.id in self.manager.downloads or self.manager.expects(download):
                 outcomes[index] = Outcome(download.id, None, download.view())
             else:
                 fresh[index] = download
+                self.manager.expect(download)
         await self._refuse_taken(fresh, outcomes)
         if fresh:
             await self.manager.mounts.note(download.folder for download in fresh.values())
@@ -188,6 +198,7 @@ class Desk:
             if download.gid in taken:
                 outcomes[index] = Outcome("", Conflict(f"GID {download.gid} is in use.", code=Code.INVALID_OPTION))
                 del fresh[index]
+                self.manager.arrived(download)
             taken.add(download.gid)
 
     def _begin(self, download: Download) -> None:
@@ -209,6 +220,8 @@ class Desk:
         download = self.manager.by_id(id)
         if download is None:
             download = await self.services.store.get(id)
+            # Somebody else may have looked it up meanwhile, and one download has one record.
+            download = self.manager.by_id(id) or download
         if download is None:
             raise NotFound(f"There is no download {id}.")
         return download
@@ -279,8 +292,8 @@ class Desk:
 
     async def _settled(self, download: Download) -> None:
         """Wait for a completion under way: it can't be taken back."""
-        if self.services.committer.holds(download.id) and len(download.files) == 1:
-            await self.services.committer.drain()
+        if len(download.files) == 1:
+            await self.services.committer.settled(download.id)
 
     async def _pause(self, download: Download) -> None:
         await self._settled(download)
@@ -320,8 +333,11 @@ class Desk:
         return await self._flushed(await self._each(ids, self._retry))
 
     async def _retry(self, download: Download) -> None:
+        await self.manager.halt([download])  # a cancelled run may still make its bytes safe
         if not can(download.state, Move.RETRY):
             raise Conflict(f"A {download.state.value} download can't be retried.")
+        if download.state in ENDED:
+            download.active_seconds = 0.0
         self.manager.alarms.drop(download.id)
         if download.id not in self.manager.downloads:
             self.manager.adopt(download)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 GC_THRESHOLDS = (50_000, 20, 50)
+END_TIME = 5.0
+"""Seconds that calls under way have to end when the engine is closed."""
 CLOSE_TIME = 20.0
 """Seconds a close may take; what is not safe by then is fetched again."""
 
@@ -69,6 +71,7 @@ class EmbeddedEngine(Engine):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._last = Snapshot(limits=setup.limits)
+        self._closing = False
 
     # Life ...........................................................................................................
 
@@ -99,6 +102,7 @@ class EmbeddedEngine(Engine):
             loop.run_forever()
         finally:
             with contextlib.suppress(Exception):
+                loop.run_until_complete(_end_tasks(loop))
                 loop.run_until_complete(loop.shutdown_asyncgens())
                 loop.run_until_complete(loop.shutdown_default_executor())
             loop.close()
@@ -108,9 +112,13 @@ class EmbeddedEngine(Engine):
         await self._desk.open()
 
     async def close(self) -> None:
-        if self._thread is None or self._desk is None:
+        thread, desk = self._thread, self._desk
+        if thread is None or desk is None:
             return
-        desk = self._desk
+        if self._closing:
+            await asyncio.to_thread(thread.join, CLOSE_TIME)  # somebody else closes it
+            return
+        self._closing = True
         try:
             await self._call(asyncio.wait_for(desk.close(), CLOSE_TIME))
         except TimeoutError:
@@ -118,6 +126,7 @@ class EmbeddedEngine(Engine):
         finally:
             self._last = desk.views.snapshot()
             await self._end()
+            self._closing = False
 
     async def _end(self) -> None:
         loop, thread = self._loop, self._thread
@@ -132,7 +141,14 @@ class EmbeddedEngine(Engine):
         if loop is None or loop.is_closed():
             work.close()
             raise RequestError(Code.NO_SERVICE, "The engine is closed.")
-        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, loop))
+        # A caller that leaves does not stop a command half way: a download would be left pausing, a row unwritten.
+        future = asyncio.run_coroutine_threadsafe(work, loop)
+        try:
+            return await asyncio.shield(asyncio.wrap_future(future))
+        except asyncio.CancelledError:
+            if future.cancelled() and self._loop is not loop:
+                raise RequestError(Code.NO_SERVICE, "The engine was closed meanwhile.") from None
+            raise
 
     @property
     def _at(self) -> Desk:
@@ -209,3 +225,12 @@ class EmbeddedEngine(Engine):
 
     async def describe(self) -> Mapping[str, Any]:
         return await self._call(self._at.describe())
+
+
+async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what is still under way when the loop ends, so that nobody waits for it forever."""
+    tasks = [task for task in asyncio.all_tasks(loop) if task is not asyncio.current_task()]
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=END_TIME)

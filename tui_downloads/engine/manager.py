@@ -65,11 +65,13 @@ class Manager:
         self.listeners: list[Listener] = []
         self._dirty: dict[str, Download] = {}
         self._saving: asyncio.Task[None] | None = None
+        self._flushing = asyncio.Lock()
         self._pumping = False
         self._notes: dict[str, list[tuple[float, str]]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._by_gid: dict[str, str] = {}
         self._by_target: dict[tuple[str, str, str | None], str] = {}
+        self._expected: dict[tuple[str, str, str | None], Download] = {}
         self._position = 0.0
         self._early: set[str] = set()
         """Queued downloads whose last run has not ended."""
@@ -85,7 +87,7 @@ class Manager:
         self.downloads[download.id] = download
         self._position = max(self._position, download.position)
         self._by_gid[download.gid] = download.id
-        if self.twin(download) is None:
+        if self.twin(download) in (None, download):
             self._by_target[target_of(download)] = download.id
 
     def forget(self, download: Download) -> None:
@@ -102,7 +104,7 @@ class Manager:
         """A record has another link, folder or name: it is found by those from here on."""
         if self._by_target.get(before) == download.id:
             del self._by_target[before]
-        if self.twin(download) is None:
+        if self.twin(download) in (None, download):
             self._by_target[target_of(download)] = download.id
 
     def evicted(self, id: str) -> None:
@@ -124,7 +126,23 @@ class Manager:
         if not download.url:
             return None
         twin = self.downloads.get(self._by_target.get(target_of(download), ""))
+        if twin is None or twin.state in ENDED:
+            twin = self._expected.get(target_of(download))
         return twin if twin is not None and twin.state not in ENDED else None
+
+    def expect(self, download: Download) -> None:
+        """A record is about to be stored: whoever asks for the same meanwhile is told of it."""
+        if download.url:
+            self._expected.setdefault(target_of(download), download)
+
+    def expects(self, download: Download) -> bool:
+        """Say whether this very record is about to be stored."""
+        return self._expected.get(target_of(download)) is download
+
+    def arrived(self, download: Download) -> None:
+        """A record is stored, or could not be."""
+        if self.expects(download):
+            del self._expected[target_of(download)]
 
     def last_position(self) -> float:
         """Give the highest position that was given so far."""
@@ -215,19 +233,20 @@ class Manager:
 
     async def flush(self) -> None:
         """Write every row that waits; when this returns they are on disk."""
-        tried = False
-        while self._dirty:
-            batch, self._dirty = list(self._dirty.values()), {}
-            try:
-                await finish(self.services.store.save(batch))
-            except TuiDownloadsError as error:
-                log.warning("The list can't be written: %s", error.message)
-                self._dirty = {item.id: item for item in batch} | self._dirty
-                if self.closing and tried:
-                    return
-                tried = True
-                await asyncio.sleep(0.2 if self.closing else 1.0)
-        await self._write_notes()
+        async with self._flushing:  # rows that somebody else is writing are not on disk yet
+            tried = False
+            while self._dirty:
+                batch, self._dirty = list(self._dirty.values()), {}
+                try:
+                    await finish(self.services.store.save(batch))
+                except TuiDownloadsError as error:
+                    log.warning("The list can't be written: %s", error.message)
+                    self._dirty = {item.id: item for item in batch} | self._dirty
+                    if self.closing and tried:
+                        return
+                    tried = True
+                    await asyncio.sleep(0.2 if self.closing else 1.0)
+            await self._write_notes()
 
     # Admission ......................................................................................................
 
@@ -422,8 +441,10 @@ class Manager:
         file.path = download.name = outcome.name
         if outcome.skipped:
             download.meta["skipped"] = True
-        if download.state not in ENDED:
+        if can(download.state, Move.COMPLETE):
             download.handle(Move.COMPLETE, time.time())
+        elif download.state not in ENDED:
+            log.error("A %s download was published", download.state.value)
 
     async def told(self, items: Iterable[Finished]) -> None:
         """The completions are stored: tell of them."""
