@@ -368,8 +368,13 @@ def spawn(arguments: Sequence[str], lock: str, *, seconds: float = 15.0) -> Owne
         if owner is not None and owner.pid == child.pid and (not owner.socket or answers(owner.socket)):
             return owner
         if child.poll() is not None:
-            other = f"; {owner} holds the state" if owner else ""
-            raise RequestError(Code.NO_SERVICE, f"The service ended at once{other}.", next_step="Look into its log.")
+            if owner is not None:
+                raise RequestError(
+                    Code.IN_USE,
+                    f"The state folder is in use by {owner}.",
+                    next_step="Attach to it with: tui-downloads attach, or stop it first.",
+                )
+            raise RequestError(Code.NO_SERVICE, "The service ended at once.", next_step="Look into its log.")
         time.sleep(0.05)
     child.terminate()
     raise RequestError(Code.NO_SERVICE, "The service did not come up.", next_step="Look into its log.")

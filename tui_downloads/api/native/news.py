@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from tui_downloads import wire
 from tui_downloads.core.errors import Code, RequestError
-from tui_downloads.core.lifecycle import State
+from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import Event
 from tui_downloads.engine.base import Engine
 from tui_downloads.engine.owned import SETTLE, Owners
@@ -32,9 +32,12 @@ from ..settings import ApiSettings
 log = logging.getLogger(__name__)
 
 RING = 10_000
+_ENDED = frozenset(state.value for state in ENDED)
 BATCH = 500
 """Events in one write, so that a long replay does not hold the loop."""
 _ENCODED = 2_000
+CAUGHT_UP = 0.5
+"""Seconds at most that the news of an end wait for the snapshot to have its figures."""
 LATEST = 5.0
 """Seconds after which nobody waits any more for a snapshot to agree with the news."""
 
@@ -125,6 +128,8 @@ class News:
                 async for event in stream:
                     if event.id and any(not other.session.caller.admin for other in self.subscribers):
                         await self._owners.resolve(event)
+                    if event.type == "state" and event.state in _ENDED:
+                        await self._caught_up(event)
                     self._pass(event)
                     if event.id and event.type in ("added", "state") and self._lags(event):
                         self._late[event.id] = (event.state, asyncio.get_running_loop().time() + LATEST)
@@ -141,6 +146,17 @@ class News:
                 close = getattr(stream, "aclose", None)
                 if close is not None:
                     await close()
+
+    async def _caught_up(self, event: Event) -> None:
+        """Wait until a snapshot is younger than an event, so that who hears of an end has its size, hash and error."""
+        end = asyncio.get_running_loop().time() + CAUGHT_UP
+        # The engine's tick tells nobody; what it publishes next has this and everything before.
+        while (
+            self._lags(event)
+            and self._engine.snapshot().at <= event.at
+            and asyncio.get_running_loop().time() < end  # an engine with a clock of its own may never look younger
+        ):
+            await asyncio.sleep(SETTLE / 4)
 
     def _lags(self, event: Event) -> bool:
         """Say whether the snapshot has not caught up with an event."""
