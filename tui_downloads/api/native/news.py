@@ -150,12 +150,11 @@ class News:
     async def _caught_up(self, event: Event) -> None:
         """Wait until a snapshot is younger than an event, so that who hears of an end has its size, hash and error."""
         end = asyncio.get_running_loop().time() + CAUGHT_UP
-        # The engine's tick tells nobody; what it publishes next has this and everything before.
-        while (
-            self._lags(event)
-            and self._engine.snapshot().at <= event.at
-            and asyncio.get_running_loop().time() < end  # an engine with a clock of its own may never look younger
-        ):
+        # The engine's tick tells nobody; what it publishes next has this and everything before. An engine with a clock
+        # of its own may never look younger.
+        while self._lags(event) and self._engine.snapshot().at <= event.at:  # noqa: ASYNC110
+            if asyncio.get_running_loop().time() > end:
+                return
             await asyncio.sleep(SETTLE / 4)
 
     def _lags(self, event: Event) -> bool:
