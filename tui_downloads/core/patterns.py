@@ -58,7 +58,9 @@ def expand(text: str, *, most: int = MOST) -> list[str]:
         parts.append(Words((text[at:],)))
     count = prod(len(part) for part in parts)
     if count > most or count * len(text) > MOST_TEXT:
-        raise DownloadError(Code.INVALID_URL, f"The pattern means {count} links; there may be {most}, or fewer long ones.")
+        raise DownloadError(
+            Code.INVALID_URL, f"The pattern means {count} links; there may be {most}, or fewer long ones."
+        )
     return ["".join(words) for words in product(*parts)]
 
 

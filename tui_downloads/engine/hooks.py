@@ -106,11 +106,7 @@ class Hooks:
         """Take an event of the engine."""
         settings = self.settings
         if not (
-            settings.webhooks
-            or settings.on_added
-            or settings.on_complete
-            or settings.on_failed
-            or settings.on_all_done
+            settings.webhooks or settings.on_added or settings.on_complete or settings.on_failed or settings.on_all_done
         ):
             return
         if what == "added":
