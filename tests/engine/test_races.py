@@ -285,6 +285,14 @@ async def test_two_retries_of_a_forgotten_download_are_one(bench, monkeypatch):
     await bench.complete(id)
 
 
+async def test_a_retry_of_what_runs_is_refused_and_leaves_it_running(bench):
+    """A command that is refused changes nothing."""
+    id = await begun(bench, "runs.bin", rate=2_000_000)
+    (outcome,) = await bench.engine.retry([id])
+    assert not outcome.ok
+    await right(bench, id, "runs.bin")
+
+
 async def test_one_list_with_a_link_twice_is_one_download_and_its_duplicate(bench):
     """The second wish of one call meets the first as if it had been there before."""
     url = bench.server.file(2_000_000, "list.bin", rate=2_000_000)

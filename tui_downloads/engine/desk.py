@@ -333,7 +333,8 @@ class Desk:
         return await self._flushed(await self._each(ids, self._retry))
 
     async def _retry(self, download: Download) -> None:
-        await self.manager.halt([download])  # a cancelled run may still make its bytes safe
+        if download.state in ENDED:
+            await self.manager.halt([download])  # a cancelled run may still make its bytes safe
         if not can(download.state, Move.RETRY):
             raise Conflict(f"A {download.state.value} download can't be retried.")
         if download.state in ENDED:
