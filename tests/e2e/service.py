@@ -177,7 +177,10 @@ def reaches(client: httpx.Client, id: str, *states: str) -> dict[str, Any]:
         assert found["state"] in states or found["state"] not in ("failed", "cancelled"), found
         return found if found["state"] in states else None
 
-    return until(ask, f"{id} being {states}")
+    try:
+        return until(ask, f"{id} being {states}")
+    except AssertionError as error:
+        raise AssertionError(f"{error}: {view(client, id)}") from None
 
 
 def digest_of(path: Path) -> str:

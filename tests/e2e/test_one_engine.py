@@ -83,7 +83,8 @@ def seen(client: httpx.Client, id: str, gid: str) -> dict[str, bool]:
 
 @pytest.fixture
 def service(place: Home) -> Service:
-    place.write_settings("[endpoint]\nstrict_allow_download = true\n")
+    # A seat for every slow download.
+    place.write_settings("downloads = 10\nper_download = 2\n[endpoint]\nstrict_allow_download = true\n")
     return place.serve("127.0.0.1:0")
 
 
