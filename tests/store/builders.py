@@ -33,7 +33,7 @@ def build(number: int = 1, **changes) -> Download:
 def full(number: int = 7) -> Download:
     """Make a download in which every stored field says something."""
     error = ErrorView("NETWORK_ERROR", "The line went dead.", "network", "Retry.", True, 4, 5.5, 503)
-    url = f"https://mirror.example.org/data-{number}.tar.gz?signature=abc"
+    url = f"https://mirror.example.org/data-{number}.tar.gz?signature={CANARY}"
     request = AddRequest(
         url,
         kind=Kind.PACKAGE,

@@ -8,6 +8,7 @@ import pytest
 
 from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.lifecycle import State
+from tui_downloads.core.links import redact
 from tui_downloads.core.snapshots import Kind, Query
 from tui_downloads.store.base import HostRow, Intent
 from tui_downloads.store.memory import kept
@@ -160,7 +161,8 @@ class StoreSuite:
         await store.insert([full()])
         page = await store.page(Query())
         exported = [view async for view in store.export(Query())]
-        assert page.items == (kept(full()).view(),)
+        view = kept(full()).view()
+        assert page.items == (dataclasses.replace(view, url=redact(view.url)),)
         assert CANARY not in repr(page) + repr(exported)
 
     async def test_a_page_says_where_the_next_begins(self, store):

@@ -12,6 +12,7 @@ from tui_downloads import __version__
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import Code, Conflict, NotFound, RequestError, TuiDownloadsError
 from tui_downloads.core.lifecycle import ENDED, RUNNING, Move, State, can
+from tui_downloads.core.links import redact
 from tui_downloads.core.retries import Ceiling
 from tui_downloads.core.snapshots import DetailView, DownloadView, EngineInfo, Limits, Page, Query
 from tui_downloads.core.spec import AddRequest, Change
@@ -204,7 +205,8 @@ class Desk:
     def _begin(self, download: Download) -> None:
         manager = self.manager
         self.views.add(download)
-        self.services.hub.emit("added", download.id, download.state.value, {"url": download.url, "name": download.name})
+        told = {"url": redact(download.url), "name": download.name}
+        self.services.hub.emit("added", download.id, download.state.value, told)
         manager.adopt(download)
         for listener in manager.listeners:
             listener("added", download)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.lifecycle import State
+from tui_downloads.core.links import redact
 from tui_downloads.core.snapshots import ErrorView, Kind, Proof
 from tui_downloads.core.spec import AddRequest, Options
 from tui_downloads.files import recovery as parts
@@ -143,7 +144,7 @@ def _to_spool(download: Download) -> dict[str, Any]:
     return {
         "id": download.id,
         "gid": download.gid,
-        "url": download.url,
+        "url": redact(download.url),
         "folder": download.folder,
         "name": download.name,
         "state": download.state.value,
@@ -207,13 +208,14 @@ def _from_part(found: parts.Found) -> Download:
     except ValueError:
         id = str(uuid.uuid4())
     folder = os.path.dirname(found.path)
+    url = origin.url.partition("#")[0]
     done = found.durable.total
     return Download(
         id=id,
         gid=id.replace("-", "")[:16],
         kind=Kind.LINK,
-        request=AddRequest(url=origin.url, folder=folder, name=origin.name, options=Options(checksum=origin.checksum)),
-        url=origin.url,
+        request=AddRequest(url=url, folder=folder, name=origin.name, options=Options(checksum=origin.checksum)),
+        url=url,
         folder=folder,
         name=origin.name,
         state=State.PAUSED,

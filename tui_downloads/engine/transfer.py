@@ -32,6 +32,7 @@ from .detours import Adopt, AskPlainly, Skipped, StartOver, Whole
 from .proof import Prover
 from .services import SMALL, FileSettings, Services
 from .shelter import finish
+from .transfers import marked
 from .verifying import Pieces
 from .worker import Worker
 
@@ -196,7 +197,7 @@ class Transfer:
         """Take up the part that an earlier session left, if it is there and ours."""
         path = self.file.part
         if path is None and self.services.leftovers is not None:
-            path = await self.services.leftovers.take(self.settings.folder, self.download.url)
+            path = await self.services.leftovers.take(self.settings.folder, marked(self.download.url))
         if path is None:
             return
         try:
@@ -215,7 +216,7 @@ class Transfer:
         origin = part.origin
         self.part, self.file.part = part, part.path
         self.resource = Resource(
-            url=origin.url,
+            url=self.download.url,
             size=origin.size,
             validator=origin.validator,
             ranges=True,
@@ -225,6 +226,7 @@ class Transfer:
         self.plan = Plan(origin.size, part.durable.copy())
         self.joined = bool(part.durable)
         self._superseded = [str(path) for path in origin.extra.get("supersedes", ())]
+        self._aside = part.name if self._superseded else ""
         self.mirrors[0].resource = self.resource
         self.mirrors[0].validator = origin.validator
         self._tell_size()
@@ -312,9 +314,9 @@ class Transfer:
         """Keep an old version's part until the new file is complete."""
         name = choose(part.folder, f"{part.name}.old", url="").name
         part.checkpoint(self.plan.done if self.plan else part.durable)
+        self._aside = part.name
         part.move(part.folder, name)
         self._superseded.append(part.path)
-        self._aside = part.origin.name
         part.close()
 
     def _take_back(self) -> None:
@@ -411,7 +413,7 @@ class Transfer:
                 self.note(verdict.warning)
             if opening:
                 self._listener.met(self, mirror, head, verdict.resource)
-                self._settle(worker, verdict.resource)
+                self._settle(worker, verdict.resource, whole=verdict.whole)
             else:
                 self._joins(worker, verdict.resource)
                 if self.plan is not None and self.plan.size is None and verdict.total is not None:
@@ -461,14 +463,14 @@ class Transfer:
             mirror.resource, mirror.validator = resource, resource.validator
         self.joined = self.joined or mirror is not self.mirrors[0]
 
-    def _settle(self, worker: Worker, resource: Resource) -> None:
+    def _settle(self, worker: Worker, resource: Resource, *, whole: bool) -> None:
         """Take the first accepted answer for what the file is."""
         self.resource = resource
         worker.mirror.resource, worker.mirror.validator, worker.mirror.proven = resource, resource.validator, True
         self._tell_size()
         if self.settings.on_conflict is OnConflict.SKIP:
             self._skip_if_there(self.name)
-        if resource.size is not None and resource.size <= SMALL and not self.file.pieces:
+        if whole and resource.size is not None and resource.size <= SMALL and not self.file.pieces:
             worker.room = OPEN
             self._listener.began(self)
             return
@@ -502,7 +504,7 @@ class Transfer:
         beside = conflict is OnConflict.RENAME
         name, number = self.name, 0
         for _ in range(100):
-            choice = choose(folder, name, self.download.url, conflict, beside=beside)
+            choice = choose(folder, name, marked(self.download.url), conflict, beside=beside)
             if choice.existing in self._lost:  # somebody else's file has taken the part's place: it stays as it is
                 number += 1
                 name = numbered(self.name, number)
@@ -533,7 +535,7 @@ class Transfer:
         return Origin(
             id=self.download.id,
             file=self.file.id,
-            url=self.download.url,
+            url=marked(self.download.url),
             name=name,
             size=resource.size,
             validator=resource.validator,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from hashlib import blake2b
+
 from tui_downloads.core.digests import parse_checksum
 from tui_downloads.core.download import Download, FileRecord
-from tui_downloads.core.links import parse_link
+from tui_downloads.core.links import parse_link, redact
 from tui_downloads.core.snapshots import Limits
 
 from .mirror import Mirror
@@ -20,6 +22,14 @@ def host_of(url: str) -> str:
     """
     link = parse_link(url)
     return f"{link.host}:{link.port}"
+
+
+def marked(url: str) -> str:
+    """Give a link as journals hold it: of the secrets of its query only a fingerprint, which tells links apart."""
+    shown = redact(url)
+    if shown == url:
+        return url
+    return f"{shown}#{blake2b(url.encode(), digest_size=8).hexdigest()}"
 
 
 def mirrors_of(

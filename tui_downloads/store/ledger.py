@@ -131,7 +131,7 @@ class Ledger:
         n, plain = entry.n, rows.plain_of(download)
         batch.update.append((*rows.living(download, plain), n))
         if download.request is not entry.request or download.url != entry.url:
-            batch.requests.append((rows.write_request(download), download.url, n))
+            batch.requests.append((rows.write_request(download), rows.shown(download.url), n))
             self._secret(n, download.request, batch, new=False)
             entry.request, entry.url = download.request, download.url
         if not plain:

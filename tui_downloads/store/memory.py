@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import Code, Conflict
 from tui_downloads.core.lifecycle import ENDED, State
+from tui_downloads.core.links import redact
 from tui_downloads.core.snapshots import DownloadView, Page, Query
 
 from .base import HostRow, Intent, Store
@@ -124,7 +125,7 @@ class MemoryStore(Store):
         rest = len(found) > size
         found = found[:size]
         return Page(
-            items=tuple(download.view() for _, download in found),
+            items=tuple(_listed(download) for _, download in found),
             cursor=write_cursor(query, found[-1][0]) if rest else None,
             total=number if mark is None else None,
         )
@@ -133,7 +134,7 @@ class MemoryStore(Store):
         mark = read_cursor(query)
         for place, download in self._found(query):
             if mark is None or (place < mark if query.reverse else place > mark):
-                yield download.view()
+                yield _listed(download)
 
     async def counts(self, owner: str = "") -> dict[State, int]:
         return dict(
@@ -172,3 +173,13 @@ class MemoryStore(Store):
 
     async def remember(self, values: Mapping[str, str]) -> None:
         self._settings.update(values)
+
+
+def _listed(download: Download) -> DownloadView:
+    """Give the view that a list shows: the secrets of signed links are hidden, as in every other store."""
+    view = download.view()
+    if "?" not in view.url + view.final_url + "".join(view.mirrors):
+        return view
+    return replace(
+        view, url=redact(view.url), final_url=redact(view.final_url), mirrors=tuple(map(redact, view.mirrors))
+    )

@@ -41,6 +41,7 @@ def _whole(database: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> I
             download.files = download.files or _files(database, row[0])
             if row[-1] is not None:
                 download.request = rows.with_secret(download.request, row[-1])
+                download.url = rows.whole_url(download)
         except (ValueError, TypeError, KeyError, AttributeError) as exc:
             log.warning("row %d of the list can't be read (%s); it is left as it is", row[0], type(exc).__name__)
             continue

@@ -10,6 +10,7 @@ from typing import Any
 
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.lifecycle import State
+from tui_downloads.core.links import HIDDEN, redact
 from tui_downloads.core.snapshots import EMPTY, ErrorView, Kind, Proof
 from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options, Policy
 
@@ -131,7 +132,7 @@ def living(download: Download, plain: int) -> Row:
         _PROOFS[download.proof],
         download.checksum,
         download.validator,
-        download.final_url,
+        shown(download.final_url),
         download.title,
         download.content_type,
         download.duplicate_of,
@@ -152,7 +153,7 @@ def fixed(n: int, download: Download) -> Row:
         _KINDS[download.kind],
         download.created_at,
         write_request(download),
-        download.url,
+        shown(download.url),
     )
 
 
@@ -214,9 +215,9 @@ def write_request(download: Download) -> str:
             if value != default
         }
     if request.url != download.url:
-        out["url"] = public(request.url)
+        out["url"] = shown(request.url)
     if "mirrors" in out:
-        out["mirrors"] = [public(url) for url in request.mirrors]
+        out["mirrors"] = [shown(url) for url in request.mirrors]
     if request.kind is not None:
         out["kind"] = request.kind.value
     if request.options is not _OPTIONS and request.options != _OPTIONS:
@@ -280,6 +281,11 @@ def public(url: str) -> str:
     return head + mark + rest[:end].rpartition("@")[2] + rest[end:]
 
 
+def shown(url: str) -> str:
+    """Give a link as every table but that of the secrets holds it: no userinfo, no secret of a signed query."""
+    return redact(url) if "?" in url else public(url)
+
+
 # Secrets.
 
 
@@ -294,10 +300,17 @@ def write_secret(request: AddRequest) -> str | None:
             if (value := getattr(secret, name))
         }
     links = {"url": request.url, "proxy": request.options.proxy or ""}
-    out.update({name: url for name, url in links.items() if "@" in url and public(url) != url})
-    if any("@" in url for url in request.mirrors):
+    out.update({name: url for name, url in links.items() if ("@" in url or "?" in url) and shown(url) != url})
+    if any(shown(url) != url for url in request.mirrors):
         out["mirrors"] = list(request.mirrors)
     return write_json(out) if out else None
+
+
+def whole_url(download: Download) -> str:
+    """Give a download's link with the secrets of its query, once its request has them back."""
+    if HIDDEN not in download.url or shown(download.request.url) != download.url:
+        return download.url
+    return public(download.request.url).partition("#")[0]
 
 
 def with_secret(request: AddRequest, text: str | bytes) -> AddRequest:
