@@ -91,7 +91,8 @@ def table(windows: list[Window], seconds: float) -> str:
         "# Limits",
         "",
         f"`python -m benchmarks.limits`, {day}, Python {platform.python_version()}, {cores} cores, "
-        f"{platform.release()}, nginx on loopback, tmpfs. Windows of {seconds:g} s; MB/s. Peak memory of the process: {memory:.0f} MB.",
+        f"{platform.release()}, nginx on loopback, tmpfs. "
+        f"Windows of {seconds:g} s; MB/s. Peak memory of the process: {memory:.0f} MB.",
         "",
         "| limits | wanted in all | measured | off by | limited one | the other four | worst of them | CPU |",
         "|---|---|---|---|---|---|---|---|",
