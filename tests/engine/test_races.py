@@ -234,6 +234,43 @@ async def test_a_part_of_a_file_of_unknown_size_is_not_taken_for_the_file(bench)
     await right(bench, id, "star.bin", 3_000_000)
 
 
+async def test_a_small_file_that_comes_in_parts_is_put_together(bench):
+    """F4: a first 206 that is shorter than the file is no truncation, however small the file."""
+    id = await bench.add(bench.server.file(500_000, "small.bin", shorter=100_000, first=2))
+    await right(bench, id, "small.bin", 500_000)
+
+
+async def test_an_old_part_is_known_again_when_the_new_version_did_not_begin(bench):
+    """F11: whoever is paused between putting an old part aside and the first new byte leaves nothing behind."""
+    id = await begun(bench, "aside.bin")
+    await bench.engine.pause([id])
+    path = "/f/6000000/aside.bin"
+    before = len(bench.server.asked_for(path))
+    bench.server.swap("aside.bin", 1)
+    await bench.engine.change(id, Change(url=bench.server.file(BIG, "aside.bin", latency=1500)))
+    await bench.engine.resume([id])
+    # The first request finds the change; while the second waits for its answer, the old part lies aside.
+    deadline = asyncio.get_running_loop().time() + 30
+    while len(bench.server.asked_for(path)) < before + 2 and asyncio.get_running_loop().time() < deadline:
+        await asyncio.sleep(0.01)
+    await bench.engine.pause([id])
+    assert bench.names() == ["aside.bin.part", "aside.bin.part.journal"]
+    await bench.engine.resume([id])
+    view = await bench.complete(id)
+    assert bench.digest(view.name) == digest("aside.bin", BIG, version=1)
+    assert bench.names() == ["aside.bin"]
+
+
+async def test_a_removal_takes_the_parts_of_older_versions_along(bench):
+    """What an unfinished new version was to replace is unfinished too."""
+    id = await begun(bench, "older.bin", chunked=True, norange=True)
+    await bench.engine.pause([id])
+    await bench.engine.resume([id])  # of unknown size: begins again, and keeps the old part until it is complete
+    await bench.until(id, lambda view: "older.bin.old.part" in bench.names() and "older.bin.part" in bench.names())
+    await bench.engine.remove([id], files=True)
+    assert bench.names() == []
+
+
 async def test_a_part_that_cannot_be_taken_up_is_passed_over(bench, tmp_path: Path):
     """A part with a second name is left alone, and the file gets another name instead of being asked for forever."""
     id = await begun(bench, "linked.bin")

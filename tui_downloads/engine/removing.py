@@ -110,14 +110,23 @@ class Removing:
             self._manager.background(asyncio.to_thread(_delete, entry[0], False))
 
 
+def _discard(path: str) -> None:
+    """Delete a part, and the parts of older versions that it was to replace."""
+    try:
+        part = PartFile.open(path)
+        older = [str(other) for other in part.origin.extra.get("supersedes", ())]
+        part.discard()
+    except DownloadError:
+        return  # gone, or somebody else's by now: not ours to delete
+    for other in older:
+        _discard(other)
+
+
 def _delete(download: Download, finished: bool) -> None:
     """Delete the parts of a download, and with `finished` its files."""
     for file in download.files:
         if file.part is not None:
-            try:
-                PartFile.open(file.part).discard()
-            except DownloadError:
-                continue  # gone, or somebody else's by now: not ours to delete
+            _discard(file.part)
     if download.kind is Kind.MEDIA:
         discard_staging(download)
     if finished:
