@@ -382,3 +382,17 @@ class AgainstScans(RuleBasedStateMachine):
 
 TestAgainstScans = AgainstScans.TestCase
 TestAgainstScans.settings = settings(max_examples=120, stateful_step_count=40, deadline=None)
+
+
+def test_blocked_counts_who_waits_for_a_seat_only():
+    """Downloads whose time has not come, or whose host rests, wait for something else."""
+    queue = Queue()
+    queue.push("a", host="h")
+    queue.push("b", host="h")
+    queue.push("c", host="i", start_at=100.0)
+    queue.push("d", host="j")
+    queue.hold("j", 50.0)
+    queue.push("e", host="k")
+    assert queue.blocked(10.0, 10) == {"h": 2, "k": 1}
+    assert queue.blocked(10.0, 1) == {"h": 1}
+    assert queue.blocked(10.0, 0) == {}

@@ -360,3 +360,15 @@ async def test_our_own_folders_are_no_target(tmp_path, server):
         adding.record(AddRequest(server.file(1, "x"), folder=str(tmp_path / "state" / "deep")), position=1)
     assert caught.value.code == Code.FOLDER_UNUSABLE
     assert block("x", 0, 1)
+
+
+async def test_downloads_of_one_host_share_its_seats(bench):
+    """Two downloads that could use every connection of a host make room for a third and a fourth."""
+    await bench.engine.set_limits(Limits(downloads=4, per_host=6, per_download=6))
+    ids = [await bench.add(bench.server.file(60_000_000, f"share{n}.bin", rate=400_000)) for n in range(2)]
+    for id in ids:
+        await bench.until(id, lambda view: view.connections >= 2)
+    ids += [await bench.add(bench.server.file(60_000_000, f"share{n}.bin", rate=400_000)) for n in (2, 3)]
+    for id in ids:
+        await bench.until(id, lambda view: view.state is State.TRANSFERRING)
+    assert bench.server.connections

@@ -142,6 +142,21 @@ class Queue:
         times = [heap[0][0] for heap in (self._later, self._ends) if heap]
         return max(now, min(times)) if times else None
 
+    def blocked(self, now: float, most: int) -> dict[str, int]:
+        """Count by host, in order of the line, the first downloads that wait for nothing but a seat; at most `most`.
+
+        To be asked when `pop` has given nobody although there are places.
+        """
+        found: dict[str, int] = {}
+        for _, _, id in self._line:
+            if most <= 0:
+                break
+            entry = self._entries[id]
+            if not entry.later and self._rests.get(entry.host, now) <= now:
+                found[entry.host] = found.get(entry.host, 0) + 1
+                most -= 1
+        return found
+
     # Places.
 
     def place(self, id: str) -> int | None:

@@ -118,9 +118,23 @@ class Crew:
         if self._may_split():
             delivering = sum(1 for worker in self._running.values() if worker.began)
             want = self._ramp.want(now, total=plan.written_total, connections=delivering, remaining=plan.left)
+            want = min(want, self._seats.fair(self._transfer.mirrors[0].host))
+            self._make_room(want)
         while len(self._running) < want:
             mirror = self._pick(now)
             if mirror is None or not self._hire(mirror, now):
+                return
+
+    def _make_room(self, want: int) -> None:
+        """Give up a connection while more are open than a fair share: another download waits for its seat."""
+        leaving = sum(1 for worker in self._running.values() if worker.dismissed)
+        if len(self._running) - leaving <= want:
+            return
+        for worker in reversed(self._running.values()):
+            if worker in self._seated and not worker.dismissed and worker.flow is not None:
+                if len(self._running) - leaving > self._seats.fair(worker.mirror.host):
+                    worker.dismissed = True
+                    worker.flow.abort(None)
                 return
 
     def _pick(self, now: float) -> Mirror | None:
@@ -174,7 +188,7 @@ class Crew:
                 plan.release(segment, time.monotonic())
             if answer and answer.ended is not Ended.ENOUGH and segment.position == before and not plan.complete:
                 raise DownloadError(Code.PROTOCOL_ERROR, "The server answered a range with nothing.")
-            if plan.complete:
+            if plan.complete or worker.dismissed:
                 return
             following = self._next_segment(time.monotonic())
             if following is None:

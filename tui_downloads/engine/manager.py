@@ -67,6 +67,7 @@ class Manager:
         self._saving: asyncio.Task[None] | None = None
         self._flushing = asyncio.Lock()
         self._pumping = False
+        services.seats.freed = self.pump_soon
         self._notes: dict[str, list[tuple[float, str]]] = {}
         self._background: set[asyncio.Task[None]] = set()
         self._by_gid: dict[str, str] = {}
@@ -272,8 +273,10 @@ class Manager:
             if id in self.runners:
                 self._early.add(id)  # its last run is still making its bytes safe
                 continue
-            seats.sit(download.host)
+            seats.admit(download.host)
             self._start(download)
+        places = seats.limits.downloads - len(self.runners)
+        seats.waiting = self.queue.blocked(now, places) if places > 0 and len(self.queue) else {}
         self._schedule_pump(now)
 
     def _schedule_pump(self, now: float) -> None:
@@ -295,7 +298,7 @@ class Manager:
         if self.runners.get(download.id) is not runner:
             return
         del self.runners[download.id]
-        self.services.seats.give(runner.host)
+        self.services.seats.leave(runner.host)
         if download.id in self._early:
             self._early.discard(download.id)
             if download.state is State.QUEUED and self.downloads.get(download.id) is download:

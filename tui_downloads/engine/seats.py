@@ -19,6 +19,12 @@ class Seats:
         self.limits = limits
         self.total = 0
         self.by_host: Counter[str] = Counter()
+        self.guests: Counter[str] = Counter()
+        """Running downloads by host."""
+        self.waiting: dict[str, int] = {}
+        """Downloads that could run but for a seat at their host."""
+        self.freed: Callable[[], None] = lambda: None
+        """Told when a seat is free that somebody waits for."""
         self.book = HostBook()
         self.learned: Callable[[Ceiling], None] = lambda _: None
         """Told of each new ceiling, to store it."""
@@ -33,11 +39,30 @@ class Seats:
 
     def free(self, host: str) -> int:
         """Say how many more connections a host may have at this moment."""
-        most = self.limits.per_host
+        return max(0, min(self.limits.connections - self.total, self._most(host) - self.by_host[host]))
+
+    def _most(self, host: str) -> int:
         ceiling = self.ceiling(host)
-        if ceiling is not None:
-            most = min(most, ceiling)
-        return max(0, min(self.limits.connections - self.total, most - self.by_host[host]))
+        return self.limits.per_host if ceiling is None else min(self.limits.per_host, ceiling)
+
+    def fair(self, host: str) -> int:
+        """Say how many connections one download may keep while others wait for a seat at its host."""
+        waiting = self.waiting.get(host, 0)
+        if not waiting:
+            return self.limits.connections
+        return max(1, self._most(host) // (self.guests[host] + waiting))
+
+    def admit(self, host: str) -> None:
+        """A download begins to run: it has a seat of its own."""
+        self.guests[host] += 1
+        self.sit(host)
+
+    def leave(self, host: str) -> None:
+        """A download has ended its run."""
+        self.guests[host] -= 1
+        if self.guests[host] <= 0:
+            del self.guests[host]
+        self.give(host)
 
     def take(self, host: str) -> bool:
         """Take a connection if there is one."""
@@ -58,6 +83,8 @@ class Seats:
             del self.by_host[host]
         else:
             self.by_host[host] -= 1
+        if self.waiting.get(host):
+            self.freed()
 
     def refused(self, host: str, connections: int, error: DownloadError) -> None:
         """Learn that a host refused the last of so many connections."""

@@ -31,6 +31,7 @@ class Worker:
         "answer_end",
         "began",
         "chunks",
+        "dismissed",
         "flow",
         "flushed_at",
         "held",
@@ -58,6 +59,8 @@ class Worker:
         self.started_at = self.flushed_at = time.monotonic()
         self.began = False
         """The answer was accepted."""
+        self.dismissed = False
+        """Its seat is wanted for another download: it takes no further segment."""
 
     async def stream(self, request: Request) -> Answer:
         """Send one request and write its body; returns when the segment, the answer or the will to go on has ended."""
