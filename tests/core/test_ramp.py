@@ -91,9 +91,16 @@ def test_a_slow_server_is_ramped_at_once():
 
 def test_a_full_link_stops_the_ramp():
     """When the second connection brings nothing, there is no third."""
-    world = World(300 * MIB, each=20 * MIB, link=20 * MIB)
+    world = World(1500 * MIB, each=100 * MIB, link=100 * MIB)
     world.run()
     assert world.most == 2
+
+
+def test_a_server_that_caps_each_connection_is_asked_by_all_at_once():
+    """Where each connection brings little, waiting for proof would cost more than the tries."""
+    world = World(512 * MIB, each=16 * MIB, link=1000 * MIB)
+    world.run()
+    assert world.most == 8
 
 
 def test_a_fast_local_link_keeps_one_connection():
@@ -157,6 +164,6 @@ def test_a_restart_begins_to_measure_again():
 
 def test_a_ramp_that_stopped_says_so():
     """A repr tells that more connections did not pay."""
-    world = World(300 * MIB, each=20 * MIB, link=20 * MIB)
+    world = World(1500 * MIB, each=100 * MIB, link=100 * MIB)
     world.run()
     assert repr(world.ramp) == "<Ramp 2 of 8, settled>"

@@ -8,7 +8,7 @@ WINDOW = 0.25
 """Seconds of measuring between two steps."""
 QUICK = 0.1
 """Seconds between two steps while each connection is slow: waiting for proof would cost more than the try."""
-SLOW = 8 << 20
+SLOW = 32 << 20
 """Bytes a second of one connection below which more connections are tried without proof."""
 FAST = 256 << 20
 """Bytes a second of one connection above which the machine is the limit, and more connections only cost."""
