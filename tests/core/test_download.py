@@ -140,3 +140,10 @@ def test_records_are_told_apart_by_identity():
     one, two = make(), make()
     assert one != two
     assert ids([one, two]) == ["id", "id"]
+
+
+def test_members_of_a_made_file_are_counted_as_its_files():
+    """A zip or a media file says how many parts it is made of."""
+    download = Download("i", "g", Kind.BUNDLE, AddRequest(""), "", "/d", meta={"members": (2, 5)})
+    view = download.view()
+    assert (view.files_done, view.files_total) == (2, 5)
