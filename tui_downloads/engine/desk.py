@@ -61,7 +61,6 @@ class Desk:
             seats=Seats(setup.limits),
             gates=Gates(setup.limits),
             defaults=replace(setup.defaults, folder=setup.folder),
-            private_folders=setup.forbidden,
             leftovers=Leftovers() if setup.foreground else None,
         )
         self.adding = Adding(setup.folder, setup.forbidden)

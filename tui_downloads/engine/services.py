@@ -66,8 +66,6 @@ class Services:
     committer: Committer = field(init=False)
     """Set by the manager, which is told of completions."""
     rng: Callable[[], float] = random.random
-    private_folders: tuple[str, ...] = ()
-    """Our own config, state and code: never a target."""
     leftovers: Leftovers | None = None
     """For a `get`, which keeps no list: parts are found by looking into the folder."""
 
@@ -87,5 +85,3 @@ class FileSettings:
     checksum: tuple[str, str] | None = None
     """(algorithm, hex)."""
     min_rate: int = 0
-    flatten: bool = field(default=True)
-    """The name is one component; packages give paths instead."""

@@ -85,5 +85,4 @@ def file_settings(download: Download, file: FileRecord, services: Services, limi
         retries=defaults.retries if options.retries is None else options.retries,
         checksum=checksum,
         min_rate=options.min_rate,
-        flatten=single,
     )
