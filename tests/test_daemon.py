@@ -40,7 +40,7 @@ def plan(tmp_path: Path, short: Path):
 
 
 def with_tcp(plan, **more):
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     return replace(plan, listeners=(Listener("127.0.0.1", 0, **more),))
 
@@ -89,7 +89,7 @@ async def test_no_auth_makes_no_token(plan):
 
 async def test_a_forbidden_listener_leaves_nothing_behind(plan):
     """The engine is closed, the lock is given back, no token was made."""
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     engine = FakeEngine()
     with pytest.raises(RequestError):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import fields
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from tui_downloads import wire
 from tui_downloads.core.errors import Code, Conflict, DownloadError, Forbidden, NotFound, RequestError

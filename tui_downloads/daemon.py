@@ -16,9 +16,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+
+from msgspec import Struct, field
 
 from tui_downloads.api.app import DialectFactory, Root, build
 from tui_downloads.api.auth import Auth
@@ -44,8 +45,7 @@ LOG_BYTES = 4 * 1024 * 1024
 LOG_FILES = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Struct, frozen=True):
     """Where a service lives and where it listens."""
 
     state: str

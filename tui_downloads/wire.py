@@ -1,6 +1,6 @@
 """Core values to and from our own JSON; used by the native API and by the remote engine, which so cannot disagree.
 
-Field names are those of the dataclasses in `core`. Units are bytes, bytes a second and (epoch) seconds. Enumerations
+Field names are those of the values in `core`. Units are bytes, bytes a second and (epoch) seconds. Enumerations
 are their values, tuples and sets are lists (sets sorted), mappings are objects. Text that is not Unicode (a file name
 with stray bytes) is sent with U+FFFD in place of what cannot be said, so that every JSON reader accepts the document.
 
@@ -18,11 +18,13 @@ import re
 import types
 import typing
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum, StrEnum
 from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import asdict, fields
 
 from tui_downloads.core.errors import (
     Code,
@@ -87,7 +89,7 @@ def dump(value: Any) -> Any:
         return value.value if isinstance(value, Enum) else value
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Struct):
         return _writer(type(value))(value)
     if isinstance(value, Mapping):
         return {str(key): dump(item) for key, item in value.items()}
@@ -101,9 +103,9 @@ def dump(value: Any) -> Any:
 
 
 @cache
-def _writer(cls: type) -> Callable[[Any], dict[str, Any]]:
-    """Make the function that writes a dataclass; plain fields are copied without a look at them."""
-    names = tuple(field.name for field in fields(cls))
+def _writer(cls: type[Struct]) -> Callable[[Any], dict[str, Any]]:
+    """Make the function that writes a value; plain fields are copied without a look at them."""
+    names = cls.__struct_fields__
     hints = typing.get_type_hints(cls)
     rich = tuple(name for name in names if not _plain(hints[name]))
     read = attrgetter(*names) if len(names) > 1 else None
@@ -269,8 +271,8 @@ def _reader(hint: Any, strict: bool) -> Reader:
         return lambda value, at: _json(value, at, 0, strict)
     if isinstance(hint, type) and issubclass(hint, Enum):
         return _read_enum(hint)
-    if is_dataclass(hint) and isinstance(hint, type):
-        return _read_dataclass(hint, strict)
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return _read_struct(hint, strict)
     return {str: _strict_text if strict else _text, bool: _bool, int: _int, float: _float}[hint]
 
 
@@ -315,10 +317,10 @@ def _read_enum(hint: type[Enum]) -> Reader:
     return read
 
 
-def _read_dataclass(hint: type, strict: bool) -> Reader:
+def _read_struct(hint: type, strict: bool) -> Reader:
     hints = typing.get_type_hints(hint)
     readers = {field.name: _bounded(hint, field.name, _reader(hints[field.name], strict)) for field in fields(hint)}
-    needed = {f.name for f in fields(hint) if f.default is MISSING and f.default_factory is MISSING}
+    needed = {f.name for f in fields(hint) if f.required}
 
     def read(value: Any, at: str) -> Any:
         given = _object(value, at)
@@ -436,18 +438,16 @@ def dump_request(request: AddRequest) -> dict[str, Any]:
     """Write an AddRequest with its secrets, for the one hop to the service; fields at their defaults are left out."""
     plain = AddRequest(url="")
     out = {"url": request.url}
-    for field in fields(AddRequest):
-        value = getattr(request, field.name)
-        if field.name != "url" and value != getattr(plain, field.name):
-            out[field.name] = _sparse(value)
+    for name, value in asdict(request).items():
+        if name != "url" and value != getattr(plain, name):
+            out[name] = _sparse(value)
     return out
 
 
 def _sparse(value: Any) -> Any:
     if isinstance(value, (Options, Credentials)):
         plain = type(value)()
-        given = ((field.name, getattr(value, field.name)) for field in fields(value))
-        return {name: dump(item) for name, item in given if item != getattr(plain, name)}
+        return {name: dump(item) for name, item in asdict(value).items() if item != getattr(plain, name)}
     return dump(value)
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 
 import click
 import pytest
+from msgspec.structs import fields
 
 from tui_downloads.cli import printed
 from tui_downloads.cli.chosen import resolve, states_of

@@ -10,9 +10,9 @@ import stat
 import subprocess
 import time
 import zipfile
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Kind

@@ -13,10 +13,11 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.engine.conftest import Bench
 from tests.transport.conftest import certificate, run_program  # noqa: F401

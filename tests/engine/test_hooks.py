@@ -7,10 +7,10 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from msgspec.structs import fields
 
 from tests.engine.conftest import Bench
 from tui_downloads.config.settings import REMOTE, HookSettings

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tests.engine.conftest import Bench
 from tui_downloads.core.snapshots import Limits

@@ -14,7 +14,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
@@ -22,6 +22,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Limits

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tests.engine.conftest import Bench
 from tui_downloads.config.settings import ScheduleRule

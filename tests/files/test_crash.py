@@ -7,12 +7,12 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from tests.files.conftest import origin
 from tui_downloads.core.errors import Code, DownloadError

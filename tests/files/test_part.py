@@ -4,10 +4,10 @@ import errno
 import multiprocessing
 import os
 import shutil
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.files.conftest import URL, listing, origin
 from tui_downloads.core.errors import Code, DownloadError

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import pytest
+from msgspec import structs
 
 from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.lifecycle import State
@@ -18,7 +17,7 @@ from .builders import CANARY, build, ended, full
 
 def same(left, right) -> bool:
     """Compare downloads field by field; they compare by identity themselves."""
-    names = [field.name for field in dataclasses.fields(left)]
+    names = [field.name for field in structs.fields(left)]
     return {name: getattr(left, name) for name in names} == {name: getattr(right, name) for name in names}
 
 
@@ -26,7 +25,7 @@ async def names_of(store, query) -> list[str]:
     """Walk all pages and give the ids."""
     out, cursor = [], None
     while True:
-        page = await store.page(dataclasses.replace(query, cursor=cursor))
+        page = await store.page(structs.replace(query, cursor=cursor))
         out += [view.id for view in page.items]
         if page.cursor is None:
             return out
@@ -86,7 +85,7 @@ class StoreSuite:
         download.request = download.request.with_(credentials=build(1).request.credentials, mirrors=())
         download.url = "https://new.example.org/x"
         download.files[1].path = "renamed"
-        download.files.append(dataclasses.replace(download.files[1], id="3", path="third"))
+        download.files.append(structs.replace(download.files[1], id="3", path="third"))
         await store.save([download])
         assert same(await store.get(download.id), kept(download))
         download.files = download.files[:1]
@@ -106,7 +105,7 @@ class StoreSuite:
             {"original": "odd"},
             {"original": ""},
         ):
-            download.files[0] = dataclasses.replace(download.files[0], **change)
+            download.files[0] = structs.replace(download.files[0], **change)
             await store.save([download])
             assert same(await store.get(download.id), kept(download)), change
 
@@ -162,7 +161,7 @@ class StoreSuite:
         page = await store.page(Query())
         exported = [view async for view in store.export(Query())]
         view = kept(full()).view()
-        assert page.items == (dataclasses.replace(view, url=redact(view.url)),)
+        assert page.items == (structs.replace(view, url=redact(view.url)),)
         assert CANARY not in repr(page) + repr(exported)
 
     async def test_a_page_says_where_the_next_begins(self, store):

@@ -10,10 +10,11 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, MutableMapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tui_downloads.engine.base import Engine
@@ -35,8 +36,7 @@ log = logging.getLogger(__name__)
 DialectFactory = Callable[[Context], Dialect]
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct):
     """One request on its way."""
 
     scope: Scope

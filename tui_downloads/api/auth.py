@@ -17,8 +17,10 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 
+from msgspec import Struct
+
+from tui_downloads.core.secrecy import Guarded
 from tui_downloads.engine.owned import ADMIN, CONTROL, Caller
 
 from .settings import ApiSettings
@@ -46,8 +48,7 @@ DOORS: dict[str, str] = {
 """Every door that needs no token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Door:
+class Door(Struct, frozen=True):
     """Where a request came in."""
 
     kind: str = "tcp"
@@ -59,15 +60,16 @@ class Door:
     port: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Guarded, frozen=True):
     """A caller who has been let in."""
+
+    hidden = frozenset({"generation"})
 
     caller: Caller
     via: str
     """socket, no-auth, token, ticket or link."""
     peer: str = ""
-    generation: str = field(default="", repr=False)
+    generation: str = ""
     """Changes when the token is rotated."""
 
     @property
@@ -75,8 +77,7 @@ class Session:
         return self.caller.name
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Nobody was let in."""
 
     status: int

@@ -11,11 +11,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
+from msgspec import Struct, field
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
@@ -41,8 +41,7 @@ HEAD = "tui_downloads.head"
 """Keys in the ASGI scope: the Session (absent on exempt endpoints), the Door, and whether the request was a HEAD."""
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """One method and path template of a dialect."""
 
     method: str
@@ -66,8 +65,7 @@ class Endpoint:
         return self.scope or (READ if self.method in ("GET", "HEAD") and not self.unsafe else CONTROL)
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """One application with its endpoints and its way to tell errors."""
 
     name: str
@@ -88,8 +86,7 @@ class Dialect:
     """Its endpoints are at the combined root too."""
 
 
-@dataclass(frozen=True)
-class Context:
+class Context(Struct, frozen=True):
     """What a dialect may use."""
 
     engine: Engine
@@ -103,7 +100,7 @@ class Context:
     audit: Callable[..., None] = field(default=lambda *_, **__: None)
     """audit(action, user, peer, **facts); the facts hold no secrets."""
     owners: Owners | None = None
-    _engines: dict[Caller, OwnedEngine] = field(default_factory=dict, repr=False)
+    _engines: dict[Caller, OwnedEngine] = field(default_factory=dict)
 
     def engine_for(self, who: Session | Caller) -> OwnedEngine:
         """Give the engine as a caller may use it."""

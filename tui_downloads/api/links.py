@@ -8,9 +8,12 @@ import math
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlencode
+
+from msgspec import Struct
+
+from tui_downloads.core.secrecy import Guarded
 
 from .tokens import write_private
 
@@ -18,8 +21,7 @@ PATH = "/v1/signed"
 _EXPIRY = re.compile(r"[0-9]{1,12}")
 
 
-@dataclass(frozen=True, slots=True)
-class SignedLink:
+class SignedLink(Struct, frozen=True):
     """A link as it was asked for, after its signature was found to be right."""
 
     user: str
@@ -28,11 +30,12 @@ class SignedLink:
     expires: int
 
 
-@dataclass(frozen=True, slots=True)
-class LinkSigner:
+class LinkSigner(Guarded, frozen=True):
     """Makes and checks signed links with one secret key."""
 
-    key: bytes = field(repr=False)
+    hidden = frozenset({"key"})
+
+    key: bytes
     now: Callable[[], float]
     generation: Callable[[str], str | None]
     """Gives what changes when a user's token is rotated or revoked; None for a user that is gone."""

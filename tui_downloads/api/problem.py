@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from msgspec import Struct, field
 from starlette.responses import Response
 
 from tui_downloads import wire
@@ -48,8 +48,7 @@ CODES: dict[int, Code] = {
 """Codes of errors that begin as an HTTP status; every other below 500 is INVALID_OPTION."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A refusal or failure. A dialect's renderer turns it into its own shape."""
 
     status: int

@@ -12,10 +12,10 @@ import re
 import secrets
 import stat
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
 from email.utils import formatdate, parsedate_to_datetime
 from typing import Any
 
+from msgspec import Struct
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -53,8 +53,7 @@ class NotServable(NotFound):
         self.unfinished = unfinished
 
 
-@dataclass(slots=True)
-class OpenFile:
+class OpenFile(Struct):
     """An open regular file and what is told about it. Whoever got it closes it, or hands it to a FileAnswer."""
 
     fd: int

@@ -16,12 +16,13 @@ import ssl
 import stat
 import sys
 import time
-from dataclasses import dataclass, replace
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
 import h11
+from msgspec import Struct
+from msgspec.structs import replace
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
@@ -41,8 +42,7 @@ _ABORT_AFTER = 3.0
 _LISTENER = re.compile(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^:\[\],]*):)?(\d{1,5})")
 
 
-@dataclass(frozen=True, slots=True)
-class Listener:
+class Listener(Struct, frozen=True):
     """One TCP address to listen at: `ADDR:PORT[,no-auth][,dialect=NAME]`."""
 
     host: str = "127.0.0.1"

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from urllib.parse import parse_qsl
+
+from msgspec import Struct
 
 from .dialect import Dialect, Endpoint
 
 _PARAMETER = re.compile(r"\{(\w+)(:path)?\}")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One endpoint, compiled."""
 
     dialect: Dialect
@@ -23,8 +23,7 @@ class Row:
     """Compares templates: literal components before parameters before the rest of a path, longer before shorter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a request means. Without an endpoint it is a 404, or a 405 when `allow` is not empty."""
 
     dialect: Dialect

@@ -16,11 +16,13 @@ import secrets
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import asdict, replace
+
 from tui_downloads.core.errors import Code, Conflict, NotFound, RequestError
+from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.snapshots import Kind
 from tui_downloads.engine.owned import CONTROL, SCOPES, Caller
 
@@ -33,13 +35,14 @@ ALIASES = {"url": Kind.LINK, "archive": Kind.BUNDLE, "zip": Kind.BUNDLE, "histor
 """Words of the dialects for kinds of download."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(Guarded, frozen=True):
     """What is kept of a token."""
+
+    hidden = frozenset({"digest"})
 
     name: str
     """The user; survives rotation."""
-    digest: str = field(repr=False)
+    digest: str
     """SHA-256 of the token, hex."""
     scope: str = CONTROL
     types: tuple[str, ...] = ()
@@ -229,7 +232,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def _parse(found: dict[str, Any]) -> Token:
-    known = {f.name for f in fields(Token)}
+    known = set(Token.__struct_fields__)
     clean: dict[str, Any] = {
         key: tuple(value) if isinstance(value, list) else value for key, value in found.items() if key in known
     }

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import click
+from msgspec.structs import replace
 
 from tui_downloads.core.curl_command import looks_like_curl, parse_curl
 from tui_downloads.core.link_list import parse_size

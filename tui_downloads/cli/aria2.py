@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import Exit, TuiDownloadsError
 from tui_downloads.core.link_list import parse_size, read, to_request
@@ -69,8 +71,7 @@ def _fetch(words: Words) -> int:
     return ENDS.get(int(code or 0), 1)
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """What the service begins with and what it leaves."""
 
     requests: list[AddRequest]
@@ -120,11 +121,11 @@ def _house(words: Words) -> House:
 
 
 def _settings(words: Words, settings: Settings) -> Settings:
-    endpoint = replace(
+    endpoint = dataclasses.replace(
         settings.endpoint, listen=(), aria2_secret=words.get("rpc-secret", settings.endpoint.aria2_secret)
     )
     rate = words.get("max-overall-download-limit")
-    return replace(
+    return dataclasses.replace(
         settings,
         endpoint=endpoint,
         folder=absolute(words.get("dir", ".")),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import click
+from msgspec import Struct, field
 
 from .link_options import absolute, lines_of
 
@@ -54,8 +54,7 @@ FOR_GET = {
 PATHS = frozenset({"dir", "input-file", "save-session", "conf-path", "log"})
 
 
-@dataclass(slots=True)
-class Words:
+class Words(Struct):
     """A command line of aria2."""
 
     options: dict[str, list[str]] = field(default_factory=dict)

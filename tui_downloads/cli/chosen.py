@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import replace
 
 import click
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import Code, NotFound, RequestError
 from tui_downloads.core.filters import GROUPS

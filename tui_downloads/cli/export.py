@@ -58,7 +58,7 @@ def command(ids: tuple[str, ...], output: str, secrets: bool, **values: Any) -> 
 def request_of(detail: DetailView, *, secrets: bool) -> AddRequest:
     """Make the wish that would add a download again."""
     view = detail.download
-    known = {name: value for name, value in detail.options.items() if name in Options.__slots__}
+    known = {name: value for name, value in detail.options.items() if name in Options.__struct_fields__}
     if isinstance(known.get("on_conflict"), str):
         known["on_conflict"] = OnConflict(known["on_conflict"])
     tell = public if secrets else redact

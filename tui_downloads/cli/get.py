@@ -9,10 +9,10 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import click
+from msgspec import Struct
 
 from tui_downloads.core.errors import Exit
 from tui_downloads.core.lifecycle import ENDED, State
@@ -35,8 +35,7 @@ EXIT_ORDER = [
 ]  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """What a command line asks for."""
 
     requests: list[AddRequest]

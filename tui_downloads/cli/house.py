@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui_downloads.config import paths as folders
 from tui_downloads.config.load import load
@@ -31,8 +32,7 @@ DIALECTS = {
 """The modules of the dialects, each with a `make`; in the order in which they own what two of them define."""
 
 
-@dataclass(slots=True)
-class House:
+class House(Struct):
     """What one process runs on: its folders, its settings, its engine."""
 
     paths: folders.Paths

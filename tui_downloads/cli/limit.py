@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
 
 import click
+from msgspec.structs import fields, replace
 
 from tui_downloads.config import paths as folders
 from tui_downloads.core.errors import TuiDownloadsError

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.link_list import parse_header, parse_size, read, to_request

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 import click
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_downloads.core import filters
 from tui_downloads.core.lifecycle import State
@@ -47,8 +48,7 @@ def list_options(sort: str) -> Callable[[F], F]:
     return give
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What a list found."""
 
     views: list[DownloadView]

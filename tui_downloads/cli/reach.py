@@ -6,8 +6,10 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_downloads.config import paths as folders
 from tui_downloads.core.errors import Code, RequestError
@@ -25,8 +27,7 @@ COMMAND = "command"
 START = "Start it with: tui-downloads serve --daemon"
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(Struct, frozen=True):
     """Where a command is to work."""
 
     remote: str = ""
@@ -36,8 +37,7 @@ class Where:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(Struct, frozen=True):
     """An engine that is open."""
 
     engine: Engine

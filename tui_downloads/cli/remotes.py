@@ -7,9 +7,11 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from tui_downloads.config import paths as folders
 from tui_downloads.core.errors import Code, Conflict, RequestError
@@ -18,8 +20,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 LARGEST_TOKEN = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Remote:
+class Remote(Struct, frozen=True):
     """Where a service is and how to be let in."""
 
     address: str
@@ -54,7 +55,7 @@ class Remotes:
         return {name: self._read(name, table) for name, table in sorted(found.items())}
 
     def _read(self, name: str, table: Any) -> Remote:
-        known = {field.name for field in fields(Remote)}
+        known = set(Remote.__struct_fields__)
         wrong = not isinstance(table, dict) or not isinstance(table.get("address"), str) or set(table) - known
         if wrong or not all(isinstance(value, str | bool) for value in table.values()):
             raise RequestError(

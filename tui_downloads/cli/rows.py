@@ -10,8 +10,9 @@ import os
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, BinaryIO
+
+from msgspec.structs import replace
 
 from tui_downloads import wire
 from tui_downloads.core.errors import Code, DownloadError

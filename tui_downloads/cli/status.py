@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, fields
 from typing import Any
 
 import click
+from msgspec.structs import asdict, fields
 
 from tui_downloads.core.snapshots import Totals
 

@@ -6,10 +6,10 @@ import contextlib
 import os
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import tomlkit
+from msgspec import Struct
 from tomlkit.exceptions import TOMLKitError
 
 from tui_downloads.core.errors import Code, RequestError
@@ -20,8 +20,7 @@ from .paths import make_private
 from .settings import LISTS, Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """One setting that is not what it was."""
 
     key: str

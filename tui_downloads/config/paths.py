@@ -7,7 +7,8 @@ import stat
 import sys
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, RequestError
 
@@ -17,8 +18,7 @@ SOCKET_LIMIT = 100
 """Bytes of a socket's path that every system takes; macOS stops at 104."""
 
 
-@dataclass(frozen=True, slots=True)
-class Paths:
+class Paths(Struct, frozen=True):
     """The folders of one user, or of one home. Nothing is made before it is asked for."""
 
     config: str

@@ -7,8 +7,10 @@ proved to belong to the same version of the file is never joined to it. The verd
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from .conditions import Join, make_validator, may_join, same_version
 from .content_types import HTML, essence
@@ -25,8 +27,7 @@ HEADER_LIMIT = 128 * 1024
 MAX_FIELDS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What was asked, and what is known so far."""
 
     start: int | None = None
@@ -48,8 +49,7 @@ class Asked:
     """The link that was given, before redirects; names the file where the answer does not."""
 
 
-@dataclass(frozen=True, slots=True)
-class Accept:
+class Accept(Struct, frozen=True):
     """Keep the body."""
 
     resource: Resource
@@ -67,8 +67,7 @@ class Accept:
     """A sentence for the user; empty when all is as expected."""
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(Struct, frozen=True):
     """The kept bytes are of another version: begin from zero, and keep the old part until the new file is complete."""
 
     reason: str
@@ -78,8 +77,7 @@ class Restart:
     """Ask for the file without ranges."""
 
 
-@dataclass(frozen=True, slots=True)
-class Single:
+class Single(Struct, frozen=True):
     """Ranges are not to be trusted here: one stream from zero. It is the same version as what is kept."""
 
     reason: str
@@ -87,8 +85,7 @@ class Single:
     """This very answer is that stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """Try again by the rules of retries; when they are used up the error is final."""
 
     error: DownloadError
@@ -98,30 +95,26 @@ class Again:
     """One more try only."""
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """Everything is there already: verify and finish."""
 
     resource: Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(Struct, frozen=True):
     """Ask again with less: without Range, or with Range but without If-Range."""
 
     reason: str
     keep_range: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Overlap:
+class Overlap(Struct, frozen=True):
     """The version looks the same but nothing proves it: compare bytes around the seam first."""
 
     resource: Resource
 
 
-@dataclass(frozen=True, slots=True)
-class Refuse:
+class Refuse(Struct, frozen=True):
     """Keep what is there and tell the user."""
 
     error: DownloadError

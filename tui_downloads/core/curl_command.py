@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 
 from .errors import Code, RequestError
+from .secrecy import Guarded
 
 LONGEST = 64 << 10
 
@@ -62,17 +62,18 @@ _ESCAPES = {
 _NUMBERED = re.compile(r"x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})")
 
 
-@dataclass(frozen=True, slots=True)
-class CurlCommand:
+class CurlCommand(Guarded, frozen=True):
     """What a curl command asks for; its repr shows no secrets."""
 
-    url: str = field(repr=False)
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    hidden = frozenset({"url", "headers", "user", "password", "proxy"})
+
+    url: str
+    headers: tuple[tuple[str, str], ...] = ()
     """Cookie, User-Agent and Referer among them."""
-    user: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
+    user: str = ""
+    password: str = ""
     name: str = ""
-    proxy: str = field(default="", repr=False)
+    proxy: str = ""
     limit: str = ""
     """As curl writes rates: `500K`."""
     max_time: str = ""

@@ -7,8 +7,9 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec import Struct
 
 from .errors import Code, RequestError
 
@@ -28,8 +29,7 @@ _BSD = re.compile(r"(\\?)([A-Za-z][A-Za-z0-9_/\-]{1,20}) ?\((.+)\) ?= ?([0-9A-Fa
 _NAMED = re.compile(r"md5|sha3-(?:512|384|256|224)|sha-?(?:512|384|256|224|1)|blake2[bs]|b2(?=sum|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class Checksum:
+class Checksum(Struct, frozen=True):
     """A digest that a file must have."""
 
     algorithm: str

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from .lifecycle import Chore, Move, State, after
 from .snapshots import EMPTY, DownloadView, ErrorView, FileView, Kind, Proof, Waiting
 from .spec import AddRequest
 
 
-@dataclass(slots=True)
-class FileRecord:
+class FileRecord(Struct):
     """One file of a download. `path` is safe and final once it is set."""
 
     id: str = "1"
@@ -40,8 +40,7 @@ class FileRecord:
         )  # fmt: skip
 
 
-@dataclass(slots=True, eq=False)
-class Download:
+class Download(Struct, eq=False):
     """One download. Changed by the engine's thread only; outsiders get `view()`."""
 
     id: str

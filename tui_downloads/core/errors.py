@@ -13,8 +13,9 @@ A foreign exception is translated once, in the room that met it. Cancellation is
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 
 class Fault(StrEnum):
@@ -95,8 +96,7 @@ class Exit:
     NO_SERVICE = 13
 
 
-@dataclass(frozen=True, slots=True)
-class Trait:
+class Trait(Struct, frozen=True):
     """What is always true of a code."""
 
     fault: Fault

@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .lifecycle import RUNNING, State
 from .snapshots import DownloadView, Kind, Query
@@ -71,8 +73,7 @@ _BYTES = {unit: 1024**power for power, unit in enumerate("bkmgtp")} | {"": 1}
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """A term that was left out, and why."""
 
     term: str
@@ -82,8 +83,7 @@ class Problem:
         return self.message
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What a text asks for. A filter without terms lets everything through."""
 
     text: str = ""
@@ -117,8 +117,7 @@ class Filter:
         return bool(self.tests)
 
 
-@dataclass(slots=True)
-class _Found:
+class _Found(Struct):
     """What a term comes to: its test and, where a store understands it, its part of a query."""
 
     test: Test

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .digests import parse_checksum
 from .errors import Code, DownloadError, TuiDownloadsError
@@ -12,8 +14,7 @@ from .spec import AddRequest, Credentials, OnConflict, Options
 LONGEST = 64 * 1024
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """One link of a list and what stands below it."""
 
     line: int

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv6Address
 from urllib.parse import unquote, unquote_to_bytes
@@ -17,6 +16,7 @@ from .addresses import parse_ipv4
 from .content_types import name_for_type
 from .errors import Code, DownloadError
 from .names import safe_name
+from .secrecy import Guarded
 
 PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "sftp": 22}
 """The schemes that are spoken and their ports."""
@@ -49,9 +49,10 @@ _SECRET_PART = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Guarded, frozen=True):
     """A link in its canonical spelling; its repr shows no secrets."""
+
+    hidden = frozenset({"password"})
 
     scheme: str
     host: str
@@ -66,7 +67,7 @@ class Link:
     """As written; never sent."""
     user: str = ""
     """Decoded."""
-    password: str = field(default="", repr=False)
+    password: str = ""
 
     @property
     def netloc(self) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from math import exp, inf
+
+from msgspec import Struct
 
 BURST_SECONDS = 0.1
 """How much of its rate a bucket saves up while nobody takes."""
@@ -118,8 +119,7 @@ class Bucket:
         return f"<Bucket {self.rate} B/s, {int(self._tokens)} saved>" if self.rate > 0 else "<Bucket without limit>"
 
 
-@dataclass(slots=True, eq=False)
-class _Account:
+class _Account(Struct, eq=False):
     """One download in a Share: what it may still take; negative while it pays for what it took early."""
 
     host: str

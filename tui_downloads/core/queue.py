@@ -12,9 +12,10 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+
+from msgspec import Struct, field
 
 TRIES = 256
 """Hosts without a seat after which `pop` gives up: so many are only full when there is no seat at all."""
@@ -25,8 +26,7 @@ def anyone(host: str) -> bool:
     return True
 
 
-@dataclass(slots=True, eq=False)
-class _Entry:
+class _Entry(Struct, eq=False):
     """One queued download."""
 
     id: str
@@ -43,8 +43,7 @@ class _Entry:
         return (-self.priority, self.order, self.id)
 
 
-@dataclass(slots=True, eq=False)
-class _Lane:
+class _Lane(Struct, eq=False):
     """The downloads of one owner at one priority, by host."""
 
     hosts: dict[str, list[tuple[float, str]]] = field(default_factory=dict)

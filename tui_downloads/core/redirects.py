@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from urllib.parse import urljoin
 
 from .disposition import raw_text
 from .errors import Code, DownloadError
 from .links import Link, parse_link
 from .resource import Head
+from .secrecy import Guarded
 
 STATUSES = frozenset({301, 302, 303, 307, 308})
 LIMIT = 20
@@ -19,16 +19,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _HIGH = re.compile(r"[\x80-\xff]")
 
 
-@dataclass(frozen=True, slots=True)
-class Hop:
+class Hop(Guarded, frozen=True):
     """The next request of a chain of redirects."""
+
+    hidden = frozenset({"headers"})
 
     url: str
     """Canonical, without userinfo and fragment."""
     keep_secrets: bool
     """Every link of the chain has one origin: user, password, cookies given by hand and Referer may go on."""
     method: str = "GET"
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
     """The caller's own fields that still go; none once the origin has changed."""
     keep_body: bool = False
 

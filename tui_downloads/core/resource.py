@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\U0010ffff]+"')
 """An opaque tag of RFC 9110, section 8.8.3, not weak and not empty."""
@@ -47,8 +48,7 @@ class Headers:
         return "Headers(" + ", ".join(name for name, _ in self._pairs) + ")"
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(Struct, frozen=True):
     """The status line and fields of a final answer, before its body."""
 
     status: int
@@ -66,8 +66,7 @@ class Head:
     tls: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Validator:
+class Validator(Struct, frozen=True):
     """What tells one version of a file from another (RFC 9110, section 8.8)."""
 
     etag: str = ""
@@ -97,8 +96,7 @@ class Validator:
         return self.etag or self.last_modified
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Struct, frozen=True):
     """What is known of a remote file from its first honest answer."""
 
     url: str

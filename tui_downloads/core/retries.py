@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from .conditions import parse_http_date
 from .errors import Code, DownloadError
@@ -36,8 +37,7 @@ def parse_retry_after(text: str, now: float) -> float | None:
     return min(max(0.0, then - now), LONGEST_PAUSE)
 
 
-@dataclass(frozen=True, slots=True)
-class Backoff:
+class Backoff(Struct, frozen=True):
     """Exponential waits with full jitter."""
 
     base: float = 1.0
@@ -53,8 +53,7 @@ class Backoff:
         return min(self.cap, self.base * 2.0 ** min(max(0, tries - 1), 60))
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(Struct, frozen=True):
     """Try again after a wait."""
 
     wait: float
@@ -64,8 +63,7 @@ class Retry:
     """The server named the time."""
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(Struct, frozen=True):
     """Trying again by itself would not help, or was tried often enough."""
 
     error: DownloadError
@@ -112,8 +110,7 @@ def _allowed(error: DownloadError, retries: int) -> int:
     return retries
 
 
-@dataclass(frozen=True, slots=True)
-class Ceiling:
+class Ceiling(Struct, frozen=True):
     """How many connections a host is known to allow, and how that is known."""
 
     host: str

@@ -6,10 +6,11 @@ Units are bytes, bytes a second, seconds and epoch seconds. Nothing here is ever
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
+
+from msgspec import Struct, field
 
 from .lifecycle import State
 
@@ -41,8 +42,7 @@ class Proof(StrEnum):
     """The checksum the user gave agreed."""
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorView:
+class ErrorView(Struct, frozen=True):
     """Why a download failed and what to do next."""
 
     code: str
@@ -55,8 +55,7 @@ class ErrorView:
     status: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """For what a waiting download waits."""
 
     reason: str
@@ -65,8 +64,7 @@ class Waiting:
     attempt: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionView:
+class ConnectionView(Struct, frozen=True):
     """One running connection of a download."""
 
     start: int
@@ -78,8 +76,7 @@ class ConnectionView:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class FileView:
+class FileView(Struct, frozen=True):
     """One file of a download; every download has at least one."""
 
     id: str
@@ -101,8 +98,7 @@ class FileView:
     urls: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class DownloadView:
+class DownloadView(Struct, frozen=True):
     """A download as everybody outside the engine sees it."""
 
     id: str
@@ -167,8 +163,7 @@ class DownloadView:
         return min(1.0, self.done / self.size)
 
 
-@dataclass(frozen=True, slots=True)
-class DetailView:
+class DetailView(Struct, frozen=True):
     """Everything about one download."""
 
     download: DownloadView
@@ -183,8 +178,7 @@ class DetailView:
     options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
 
-@dataclass(frozen=True, slots=True)
-class Totals:
+class Totals(Struct, frozen=True):
     """Counts and speed over everything the viewer may see."""
 
     speed: float = 0.0
@@ -198,8 +192,7 @@ class Totals:
     connections: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What may be used at once; changed while running. 0 is no limit for rates."""
 
     downloads: int = 5
@@ -212,8 +205,7 @@ class Limits:
     rate_per_download: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class EngineInfo:
+class EngineInfo(Struct, frozen=True):
     """Which engine this is, for the status line."""
 
     name: str = "embedded"
@@ -231,8 +223,7 @@ class EngineInfo:
     read_only: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True):
     """Every unfinished download and the lately ended ones, at one moment."""
 
     revision: int = 0
@@ -243,8 +234,7 @@ class Snapshot:
     info: EngineInfo = field(default_factory=EngineInfo)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """One piece of news. `gap` tells a reader that news were lost and to load again."""
 
     seq: int
@@ -256,8 +246,7 @@ class Event:
     data: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """Which downloads to list, and in which order."""
 
     states: frozenset[State] = frozenset()
@@ -278,8 +267,7 @@ class Query:
     """Opaque; from the page before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True):
     """One page of a list."""
 
     items: tuple[DownloadView, ...]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from .snapshots import EMPTY, Kind
 
@@ -18,8 +20,7 @@ class OnConflict(StrEnum):
     OVERWRITE = "overwrite"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """What a caller's downloads may reach; kept with each download, and never widened by a restart."""
 
     private: bool = True
@@ -32,8 +33,7 @@ class Policy:
     may_choose_proxy: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How a download is to be fetched; None means: as the settings say."""
 
     connections: int | None = None
@@ -67,8 +67,7 @@ class Options:
     category: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
+class Credentials(Struct, frozen=True):
     """Secrets of one download; stored apart, never shown, never in an event."""
 
     headers: tuple[tuple[str, str], ...] = ()
@@ -96,8 +95,7 @@ class Credentials:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class AddRequest:
+class AddRequest(Struct, frozen=True):
     """A download that somebody wants."""
 
     url: str
@@ -134,8 +132,7 @@ class AddRequest:
         return replace(self, **changes)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What to change in a download; None leaves a field as it is."""
 
     name: str | None = None

@@ -6,7 +6,8 @@ import os
 import re
 import time
 import uuid
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui_downloads.core import policy
 from tui_downloads.core.digests import parse_checksum

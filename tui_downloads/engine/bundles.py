@@ -6,8 +6,9 @@ import asyncio
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import Code, DownloadError, NotFound
@@ -35,8 +36,7 @@ def work_of(runner: Runner, extras: Mapping[str, Any]) -> Work:
     return Bundle(runner) if runner.download.kind is Kind.BUNDLE else Export(runner)
 
 
-@dataclass(slots=True)
-class Contents:
+class Contents(Struct):
     """What a bundle will hold."""
 
     members: list[Member]

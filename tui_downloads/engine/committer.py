@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.errors import Code, DownloadError
@@ -37,8 +38,7 @@ class Handed(Protocol):
         """Delete what the published file replaces."""
 
 
-@dataclass(slots=True)
-class Finished:
+class Finished(Struct):
     """A file whose bytes are whole and proven, on its way to its name."""
 
     download: Download

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from tui_downloads import __version__
 from tui_downloads.core.download import Download
@@ -489,7 +490,9 @@ def _shown(download: Download) -> dict[str, Any]:
     options = download.request.options
     usual = type(options)()
     shown: dict[str, Any] = {
-        name: getattr(options, name) for name in options.__slots__ if getattr(options, name) != getattr(usual, name)
+        name: getattr(options, name)
+        for name in options.__struct_fields__
+        if getattr(options, name) != getattr(usual, name)
     }
     secrets = download.request.credentials
     if secrets.headers:

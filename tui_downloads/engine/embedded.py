@@ -12,8 +12,9 @@ import gc
 import selectors
 import threading
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct, field
 
 from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.snapshots import DetailView, DownloadView, Event, Limits, Page, Query, Snapshot
@@ -34,8 +35,7 @@ CLOSE_TIME = 20.0
 """Seconds a close may take; what is not safe by then is fetched again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Setup:
+class Setup(Struct, frozen=True):
     """What an embedded engine is made of."""
 
     folder: str

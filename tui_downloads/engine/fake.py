@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec.structs import replace
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import Code, Conflict, NotFound, RequestError, TuiDownloadsError

@@ -8,9 +8,10 @@ import threading
 import uuid
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+from msgspec.structs import replace
 
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.errors import TRAITS, Code, NotFound

@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tui_downloads.core.errors import Code
 from tui_downloads.core.snapshots import ConnectionView
@@ -15,8 +16,7 @@ LOG_KEPT = 200
 SPEEDS_KEPT = 300
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """What a pretended server does with one link."""
 
     size: int | None = 64 << 20
@@ -37,8 +37,7 @@ class Script:
     address: str = "203.0.113.7:443"
 
 
-@dataclass(slots=True)
-class Transfer:
+class Transfer(Struct):
     """The moving part of one pretended download."""
 
     script: Script

@@ -10,9 +10,11 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from tui_downloads.core.errors import Code, RequestError
 
@@ -26,8 +28,7 @@ _PAUSE = 0.02
 _PROBE_OFFSET = 1 << 30
 
 
-@dataclass(frozen=True, slots=True)
-class Owner:
+class Owner(Struct, frozen=True):
     """Who holds a state folder."""
 
     pid: int

@@ -14,9 +14,11 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_downloads.core.content_types import essence
 from tui_downloads.core.download import Download, FileRecord
@@ -48,8 +50,7 @@ LANES = 2
 """Pages of one playlist that are fetched at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Means:
+class Means(Struct, frozen=True):
     """With what one download's pages are fetched."""
 
     choice: Choice

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.resource import Resource, Validator
@@ -10,8 +10,7 @@ from tui_downloads.core.spans import SpanSet
 from tui_downloads.transport.base import Reach, Request
 
 
-@dataclass(slots=True, eq=False)
-class Mirror:
+class Mirror(Struct, eq=False):
     """A link and what was learned about it; validators belong to it and are never shared with another."""
 
     url: str

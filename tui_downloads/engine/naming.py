@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import string
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from tui_downloads.config.settings import Category
 from tui_downloads.core.download import Download

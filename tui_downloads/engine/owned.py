@@ -10,8 +10,10 @@ import asyncio
 import os
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import Code, Conflict, Forbidden, NotFound, RequestError, TuiDownloadsError
 from tui_downloads.core.lifecycle import ENDED, RUNNING, State
@@ -42,8 +44,7 @@ SETTLE = 0.02
 """Seconds in which a snapshot catches up with the news."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who asks, and what they may do."""
 
     name: str = "local"
@@ -479,7 +480,7 @@ def counted_as(state: State) -> str:
 
 def count(views: Mapping[str, DownloadView]) -> Totals:
     """Count states and add up speeds."""
-    totals = dict.fromkeys((field.name for field in fields(Totals)), 0)
+    totals = dict.fromkeys(Totals.__struct_fields__, 0)
     speed = 0.0
     for view in views.values():
         name = counted_as(view.state)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from urllib.parse import unquote
+
+from msgspec.structs import replace
 
 from tui_downloads.core.spec import AddRequest
 from tui_downloads.transport.base import Reach

@@ -6,8 +6,9 @@ import asyncio
 import os
 import time
 import uuid
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import asdict
 
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.lifecycle import State

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from tui_downloads.config.settings import Category, HistorySettings, HookSettings, ScheduleRule, Settings
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(Struct, frozen=True):
     """The part of the settings that an engine applies without being asked; nothing of it comes over the API."""
 
     hooks: HookSettings = field(default_factory=HookSettings)

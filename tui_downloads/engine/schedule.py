@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tui_downloads.config.settings import ScheduleRule
 from tui_downloads.core.snapshots import Limits

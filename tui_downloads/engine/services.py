@@ -7,6 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct
+
+from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.spec import OnConflict
 
 if TYPE_CHECKING:
@@ -25,9 +28,10 @@ CHECKPOINT = 1.0
 """Seconds between two checkpoints of a running part; the first ones come sooner."""
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(Guarded, frozen=True):
     """What a download gets that says nothing itself; from the settings."""
+
+    hidden = frozenset({"proxy", "proxies"})
 
     folder: str = ""
     timeout: float = 60.0
@@ -36,9 +40,9 @@ class Defaults:
     retries: int = 5
     on_conflict: OnConflict = OnConflict.RENAME
     user_agent: str | None = None
-    proxy: str | None = field(default=None, repr=False)
+    proxy: str | None = None
     """For every link; empty text is no proxy, None leaves it to the environment."""
-    proxies: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    proxies: tuple[tuple[str, str], ...] = ()
     """(scheme, proxy) for links of one scheme; goes before `proxy`."""
     no_proxy: str | None = None
     proxy_filters: bool = False
@@ -70,8 +74,7 @@ class Services:
     """For a `get`, which keeps no list: parts are found by looking into the folder."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileSettings:
+class FileSettings(Struct, frozen=True):
     """How one file is to be fetched, everything decided."""
 
     folder: str

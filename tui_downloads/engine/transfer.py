@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 import os
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from msgspec.structs import replace
 
 from tui_downloads.core import admission
 from tui_downloads.core.errors import Code, DownloadError, Fault

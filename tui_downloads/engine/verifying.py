@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.links import bare
@@ -21,8 +22,7 @@ ROUNDS = 8
 """Times that bad pieces are fetched again; a mirror that lied is not asked a second time."""
 
 
-@dataclass(slots=True)
-class Trace:
+class Trace(Struct):
     """Bytes of a bad piece as one mirror brought them, by their digest."""
 
     mirror: Mirror

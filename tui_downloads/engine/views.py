@@ -10,8 +10,9 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import replace
 from types import MappingProxyType
+
+from msgspec.structs import replace
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.lifecycle import ENDED, State
@@ -120,7 +121,7 @@ class Views:
 
     def describe(self, **changes: object) -> None:
         """Change what is told about the engine."""
-        self.info = replace(self.info, **changes)  # type: ignore[arg-type]
+        self.info = replace(self.info, **changes)
         self._changed = True
 
     def _arm(self) -> None:

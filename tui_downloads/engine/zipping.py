@@ -7,8 +7,9 @@ import stat
 import time
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import IO, Protocol, cast
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.files.faults import plain, told
@@ -22,8 +23,7 @@ Counted = Callable[[int, int], None]
 """Told how many files and bytes have gone in."""
 
 
-@dataclass(frozen=True, slots=True)
-class Member:
+class Member(Struct, frozen=True):
     """One entry of a zip, in its place."""
 
     name: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from msgspec import Struct, field
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.resource import Validator
@@ -14,8 +15,7 @@ from tui_downloads.core.snapshots import EMPTY
 from .faults import plain
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(Struct, frozen=True):
     """What a part holds: enough to go on, or to rebuild the list, without any database."""
 
     id: str
@@ -34,8 +34,7 @@ class Origin:
     extra: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
 
 
-@dataclass(frozen=True, slots=True)
-class Published:
+class Published(Struct, frozen=True):
     """Where a finished file went."""
 
     name: str
@@ -44,8 +43,7 @@ class Published:
     """The target was there and the policy said to leave it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(Struct, frozen=True):
     """A flushed file that is about to get its name; the same fields as the store's Intent."""
 
     download: str

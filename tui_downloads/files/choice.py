@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.names import numbered
@@ -14,8 +14,7 @@ from .peek import JOURNAL, PART, peek
 from .taken import NUMBER_LIMIT, Taken
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """Which name to use, and what is there already."""
 
     name: str

@@ -10,8 +10,9 @@ import errno
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from hashlib import blake2b
+
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.spans import SpanSet

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.spans import SpanSet
 
@@ -15,8 +16,7 @@ PART = ".part"
 JOURNAL = ".part.journal"
 
 
-@dataclass(frozen=True, slots=True)
-class Peek:
+class Peek(Struct, frozen=True):
     """What is under a part's name."""
 
     origin: Origin | None

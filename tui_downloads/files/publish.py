@@ -10,10 +10,10 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.names import numbered
+from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.spec import OnConflict
 
 from . import claim, flush, positioned
@@ -30,15 +30,16 @@ OPEN_AT_ONCE = 64
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Guarded, frozen=True):
     """A file that is whole and verified: a part, or a body that was kept in memory."""
+
+    hidden = frozenset({"body"})
 
     folder: str
     name: str
     conflict: OnConflict = OnConflict.RENAME
     part: PartFile | None = None
-    body: bytes | None = field(default=None, repr=False)
+    body: bytes | None = None
     mtime: float | None = None
     """Epoch seconds for the file's modification time, or None to leave it."""
 

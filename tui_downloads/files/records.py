@@ -6,9 +6,10 @@ import json
 import re
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
+
+from msgspec import Struct, field
 
 from tui_downloads.core.resource import Validator
 from tui_downloads.core.spans import SpanSet
@@ -27,8 +28,7 @@ CHECK = 8
 ORIGIN, SPANS, MARK = b"O", b"S", b"M"
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """What tells the part a journal speaks of from another file of the same name."""
 
     inode: int
@@ -38,8 +38,7 @@ class Mark:
     digest: str = ""
 
 
-@dataclass(slots=True)
-class JournalState:
+class JournalState(Struct):
     """What a journal says."""
 
     origin: Origin | None = None

@@ -7,7 +7,8 @@ import re
 import stat
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.spans import SpanSet
@@ -25,8 +26,7 @@ OLD = 24 * 3600.0
 _TEMPORARY = re.compile(re.escape(claim.TEMPORARY_PREFIX) + r"[0-9a-f]{24,48}" + re.escape(claim.TEMPORARY_SUFFIX))
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A part of ours that can be gone on with."""
 
     origin: Origin

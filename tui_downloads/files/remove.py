@@ -6,7 +6,8 @@ import errno
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, DownloadError
 
@@ -17,8 +18,7 @@ from .folder import Folder, component, inside
 _NOT_EMPTY = frozenset({errno.ENOTEMPTY, errno.EEXIST})
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """What a file was when we made it; None is not known and not compared."""
 
     inode: int | None = None

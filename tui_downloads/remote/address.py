@@ -7,24 +7,25 @@ import hmac
 import re
 import socket
 import ssl
-from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from tui_downloads.core.errors import Code, RequestError
+from tui_downloads.core.secrecy import Guarded
 
 PORT = 7878
 _PIN = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Guarded, frozen=True):
     """A service to attach to."""
+
+    hidden = frozenset({"token"})
 
     url: str = "http://localhost"
     """Scheme, host and port; for a Unix socket only the Host that is sent."""
     socket: str = ""
     """Path of the Unix socket; empty for TCP."""
-    token: str = field(default="", repr=False)
+    token: str = ""
     pin: str = ""
     """SHA-256 of the server's certificate, hex; empty trusts the usual authorities."""
     read_only: bool = False

@@ -12,11 +12,11 @@ import contextlib
 import random
 import uuid
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+from msgspec.structs import replace
 
 from tui_downloads import wire
 from tui_downloads.core.errors import Code, Forbidden, RequestError, TuiDownloadsError

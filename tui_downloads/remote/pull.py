@@ -13,12 +13,12 @@ import hashlib
 import os
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import httpx
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, DownloadError, TuiDownloadsError
 from tui_downloads.core.names import numbered, safe_name
@@ -34,8 +34,7 @@ TRIES = 4
 Progress = Callable[[int, int], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Pulled:
+class Pulled(Struct, frozen=True):
     """A file that is here."""
 
     path: Path
@@ -97,16 +96,14 @@ def _find(detail: DetailView, file: str) -> FileView:
     raise DownloadError(Code.NOT_FOUND, "The download has no such file.")
 
 
-@dataclass(slots=True)
-class _Lease:
+class _Lease(Struct):
     """A range, and how far it is."""
 
     at: int
     end: int
 
 
-@dataclass
-class _Pull:
+class _Pull(Struct):
     """One pull on its way."""
 
     client: Client

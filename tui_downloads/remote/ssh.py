@@ -14,8 +14,9 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, RequestError
 
@@ -39,8 +40,7 @@ printf 'socket=\n'
 _DESTINATION = re.compile(r"(?:[A-Za-z0-9_.+-]+@)?(?:\[[0-9A-Fa-f:.%]+\]|[A-Za-z0-9_][A-Za-z0-9_.-]*)")
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """Where ssh goes."""
 
     host: str
@@ -65,8 +65,7 @@ def parse_destination(text: str) -> Destination:
     return Destination(host.replace("[", "").replace("]", ""), int(port) if port else None)
 
 
-@dataclass
-class Tunnel:
+class Tunnel(Struct):
     """A forwarded socket. `open` blocks while ssh logs in, and so belongs before the screen starts."""
 
     destination: Destination
@@ -76,7 +75,7 @@ class Tunnel:
     """Further arguments for ssh, from the user's own command line or settings."""
     program: str = "ssh"
     _folder: Path | None = None
-    _master: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    _master: subprocess.Popen[bytes] | None = None
 
     def open(self, *, read_only: bool = False) -> Address:
         """Log in, find the socket and forward it; give where it is here.

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin
+
+from msgspec import Struct, field
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.links import parse_link
 from tui_downloads.core.resource import Headers
+from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.snapshots import EMPTY
 from tui_downloads.core.statuses import refusal
 
@@ -24,8 +26,7 @@ MOST_MIRRORS = 64
 """Links of one file that are kept, the best first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """A small request whose body the source wants to read whole."""
 
     url: str
@@ -40,8 +41,7 @@ class Question:
         return f"Question({self.method})"
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """The answer to a question; any status."""
 
     status: int
@@ -51,8 +51,7 @@ class Reply:
     """After redirects."""
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """Digests of equal pieces of a file."""
 
     algorithm: str
@@ -60,8 +59,7 @@ class Piece:
     digests: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class FileSpec:
+class FileSpec(Struct, frozen=True):
     """One file a link means."""
 
     urls: tuple[str, ...]
@@ -77,8 +75,7 @@ class FileSpec:
     """A key with which `Source.renew` can ask for a fresh link; empty where links do not expire."""
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolved(Struct, frozen=True):
     """What a link means."""
 
     files: tuple[FileSpec, ...]
@@ -94,15 +91,16 @@ Dialogue = Generator[Question, Reply, Resolved]
 """What a source's `resolve` is."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Guarded, frozen=True):
     """What a source is asked about: the link, what its user chose, and secrets that only the source needs."""
+
+    hidden = frozenset({"secrets"})
 
     url: str
     """Without userinfo; may carry a signed query."""
     options: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """The request's `source`: depth, include, exclude, a document given as text …"""
-    secrets: Mapping[str, str] = field(default_factory=lambda: EMPTY, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     settings: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """The engine's extras, such as the base of an API."""
 

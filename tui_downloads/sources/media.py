@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct, field
+
 from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.snapshots import EMPTY
 
 from .base import absolute, invalid
@@ -30,8 +32,7 @@ _TEMPLATE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Choice:
+class Choice(Struct, frozen=True):
     """What of a page is wanted."""
 
     quality: str = "best"
@@ -67,14 +68,15 @@ class Choice:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Way:
+class Way(Guarded, frozen=True):
     """How yt-dlp gets to the page: the download's own reach, in its words."""
 
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    hidden = frozenset({"headers", "password", "proxy"})
+
+    headers: tuple[tuple[str, str], ...] = ()
     user: str = ""
-    password: str = field(default="", repr=False)
-    proxy: str | None = field(default=None, repr=False)
+    password: str = ""
+    proxy: str | None = None
     """With user and password; empty text means none."""
     cookies: str = ""
     """Path of a cookie file."""
@@ -88,8 +90,7 @@ class Way:
     """Bytes a second; 0 is no limit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One page of a playlist."""
 
     url: str
@@ -97,9 +98,10 @@ class Entry:
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Media:
+class Media(Guarded, frozen=True):
     """What a page has."""
+
+    hidden = frozenset({"headers"})
 
     title: str
     url: str = ""
@@ -111,7 +113,7 @@ class Media:
     live: bool = False
     merge: bool = False
     """Picture and sound come apart and have to be put together."""
-    headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    headers: tuple[tuple[str, str], ...] = ()
     meta: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """title, thumbnail, format_note, duration, extractor."""
     entries: tuple[Entry, ...] = ()
@@ -263,8 +265,7 @@ def _entries(told: list[Any], url: str) -> tuple[Entry, ...]:
     return tuple(found)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One line of yt-dlp's progress."""
 
     file: str

@@ -6,11 +6,11 @@ The document is read as it is parsed, so that its size in memory is that of what
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from xml.etree.ElementTree import ParseError
 
 from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import DefusedXMLParser
+from msgspec import Struct, field
 
 from tui_downloads.core.content_types import essence
 from tui_downloads.core.digests import canonical, checksum
@@ -85,8 +85,7 @@ def _short(error: Exception) -> str:
     return "".join(char for char in str(error)[:100] if char.isprintable())
 
 
-@dataclass(slots=True)
-class _File:
+class _File(Struct):
     name: str = ""
     size: int | None = None
     digests: list[tuple[str, str]] = field(default_factory=list)

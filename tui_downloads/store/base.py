@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView, Page, Query
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(Struct, frozen=True):
     """A file that is about to appear under its final name; after a crash a target that matches is adopted."""
 
     download: str
@@ -28,8 +28,7 @@ class Intent:
     size: int
 
 
-@dataclass(frozen=True, slots=True)
-class HostRow:
+class HostRow(Struct, frozen=True):
     """What was learned about a host."""
 
     host: str

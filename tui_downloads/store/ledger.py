@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.lifecycle import ENDED
@@ -13,8 +14,7 @@ from tui_downloads.core.spec import AddRequest
 from . import history, rows
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """What was last written of a download that has not ended."""
 
     n: int
@@ -31,8 +31,7 @@ class Entry:
     """What the rows of its files say is known; not so after a look-up."""
 
 
-@dataclass(slots=True)
-class Batch:
+class Batch(Struct):
     """Rows of one transaction. Filled on the engine's loop, applied on the database's thread."""
 
     insert: list[rows.Row] = field(default_factory=list)

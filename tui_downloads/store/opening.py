@@ -13,7 +13,8 @@ import sqlite3
 import stat
 import struct
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, RequestError
 
@@ -27,8 +28,7 @@ SUSPECT = ".suspect"
 _HEADER = b"SQLite format 3\x00"
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
+class Opened(Struct, frozen=True):
     """A database that is ready."""
 
     connection: sqlite3.Connection

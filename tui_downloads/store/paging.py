@@ -10,8 +10,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView, Page, Query
@@ -41,8 +43,7 @@ _CONSTANT = ("priority", "position")
 """Orders in which all ended rows are equal."""
 
 
-@dataclass(slots=True)
-class Terms:
+class Terms(Struct):
     """Conditions and their parameters."""
 
     sql: list[str] = field(default_factory=list)
@@ -56,8 +57,7 @@ class Terms:
         return " AND ".join(self.sql) or "1"
 
 
-@dataclass(frozen=True, slots=True)
-class Driver:
+class Driver(Struct, frozen=True):
     """A condition that gives row numbers by itself."""
 
     source: str

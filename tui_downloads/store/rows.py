@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import fields, replace
 from operator import attrgetter
 from typing import Any
+
+from msgspec.structs import asdict, replace
 
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.lifecycle import State
@@ -66,8 +67,8 @@ _KIND_OF = {kind.value: kind for kind in Kind}
 _OPTIONS = Options()
 _POLICY = Policy()
 _CREDENTIALS = Credentials()
-_OPTION_DEFAULTS = {field.name: getattr(_OPTIONS, field.name) for field in fields(Options)}
-_POLICY_DEFAULTS = {field.name: getattr(_POLICY, field.name) for field in fields(Policy)}
+_OPTION_DEFAULTS = asdict(_OPTIONS)
+_POLICY_DEFAULTS = asdict(_POLICY)
 _REQUEST = AddRequest(url="")
 _REQUEST_DEFAULTS = {
     name: getattr(_REQUEST, name)

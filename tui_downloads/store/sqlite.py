@@ -8,10 +8,10 @@ import json
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TypeVar
 
 import aiosqlite
+from msgspec.structs import replace
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import Code, RequestError

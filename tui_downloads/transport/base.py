@@ -8,29 +8,32 @@ it is. Cancelling the task that awaits `fetch` closes the transfer at once; noth
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Protocol
 
+from msgspec import Struct, field
+
 from tui_downloads.core.resource import Head
+from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.spec import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Guarded, frozen=True):
     """How a request gets to its server; shared by all requests of a download, hashable and compared as a whole."""
+
+    hidden = frozenset({"proxy_user", "proxy_password", "user", "password", "cookies"})
 
     policy: Policy = field(default_factory=Policy)
     proxy: str | None = None
     """None: environment and NO_PROXY decide; empty: none; else the proxy's URL without credentials."""
     no_proxy: str | None = None
-    proxy_user: str = field(default="", repr=False)
-    proxy_password: str = field(default="", repr=False)
+    proxy_user: str = ""
+    proxy_password: str = ""
     proxy_filters: bool = False
     """The operator trusts the proxy to check addresses."""
-    user: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
-    cookies: str = field(default="", repr=False)
+    user: str = ""
+    password: str = ""
+    cookies: str = ""
     """A Netscape cookie file's text; libcurl's jar scopes it by domain and path."""
     netrc: bool = False
     user_agent: str | None = None
@@ -45,8 +48,7 @@ class Reach:
     """Seconds without a byte (while not paused by us) before the transfer is given up as STALLED."""
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One request. `start` and `end` are a half-open span; only the transport turns them into `bytes=a-b`."""
 
     url: str
@@ -112,8 +114,7 @@ class Ended(IntEnum):
     """Because the sink had enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A finished transfer."""
 
     head: Head
@@ -126,8 +127,7 @@ class Answer:
     """Seconds from the start to the first byte."""
 
 
-@dataclass(frozen=True, slots=True)
-class Features:
+class Features(Struct, frozen=True):
     """What a transport can do, as data."""
 
     schemes: frozenset[str] = frozenset({"http", "https"})

@@ -6,9 +6,9 @@ import asyncio
 import os
 import re
 import socket
-from dataclasses import replace
 
 import pycurl
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.links import Link, parse_link

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import re
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.links import redact_text
@@ -132,8 +133,7 @@ _NO_LOGIN = ("rejected by the SOCKS", "authentication method", "user-ID", "ident
 """What libcurl says where a SOCKS proxy wants another login."""
 
 
-@dataclass(frozen=True, slots=True)
-class Trouble:
+class Trouble(Struct, frozen=True):
     """All that is known of a transfer that libcurl ended with an error."""
 
     code: int

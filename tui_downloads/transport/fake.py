@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.links import parse_link
@@ -19,8 +21,7 @@ HANG = float("inf")
 """A wait that only a cancellation, an abort or `close` ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """One answer of a script."""
 
     status: int = 200
@@ -39,8 +40,7 @@ class Reply:
 Script = Reply | Callable[[Request], Reply]
 
 
-@dataclass(slots=True)
-class _Play:
+class _Play(Struct):
     """A transfer that is being played; the sink's hold on it."""
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from urllib.parse import unquote
 
 from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.secrecy import Guarded
 
 KINDS = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PORTS = {"http": 80, "https": 443}
 _SHAPE = re.compile(r"(?:([a-z0-9]+)://)?(?:([^@/]*)@)?(\[[0-9a-f:.]+\]|[^:@/\s]+)(?::([0-9]{1,5}))?/?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(Guarded, frozen=True):
     """A proxy and what it asks for."""
+
+    hidden = frozenset({"user", "password"})
 
     kind: str
     host: str
     """IPv6 in brackets."""
     port: int
-    user: str = field(default="", repr=False)
-    password: str = field(default="", repr=False)
+    user: str = ""
+    password: str = ""
 
     @property
     def url(self) -> str:

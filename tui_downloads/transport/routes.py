@@ -6,9 +6,9 @@ import asyncio
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import replace
 
 import pycurl
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.policy import check_address

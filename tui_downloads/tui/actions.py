@@ -6,8 +6,8 @@ This table is the one place. Bindings, the help page, the command palette and th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from textual.binding import Binding
 
 KEY_NAMES = {
@@ -18,8 +18,7 @@ KEY_NAMES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing that can be done on the main screen."""
 
     id: str

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct
 
 from tui_downloads.core.curl_command import CurlCommand, looks_like_curl, parse_curl
 from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.links import parse_link
+from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.core.spec import AddRequest
 
@@ -17,11 +19,12 @@ MOST_LINES = 5000
 _LINK = re.compile(r"^(?:https?|ftps?|sftp)://\S+$", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Guarded, frozen=True):
     """What one line would become."""
 
-    text: str = field(repr=False)
+    hidden = frozenset({"text"})
+
+    text: str
     """The link that would be added, userinfo included; empty when it is refused."""
     shown: str
     """The line as it may be shown, without secrets."""
@@ -35,8 +38,7 @@ class Verdict:
         return not self.problem
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """What the dialog was closed with."""
 
     requests: tuple[AddRequest, ...]

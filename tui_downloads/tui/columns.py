@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.lifecycle import ENDED, RUNNING, State
 from tui_downloads.core.snapshots import DownloadView
@@ -31,16 +32,14 @@ STATE_STYLES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(Struct, frozen=True):
     """What a cell needs besides the download."""
 
     now: float
     glyphs: Glyphs
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column. Columns with a lower `rank` stay longer when the terminal is narrow."""
 
     key: str
@@ -56,8 +55,7 @@ class Column:
     """What a click on the title sorts by."""
 
 
-@dataclass(frozen=True, slots=True)
-class Placed:
+class Placed(Struct, frozen=True):
     """A column with the width it got and where it begins."""
 
     column: Column

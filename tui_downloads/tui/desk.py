@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.snapshots import DownloadView, Limits, Query
@@ -16,8 +18,7 @@ MOST_UNDOS = 50
 MOST_CLEARED = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Undo:
+class Undo(Struct, frozen=True):
     """A step back."""
 
     label: str

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
-from dataclasses import replace
 
+from msgspec.structs import replace
 from textual import work
 
 from tui_downloads.core.errors import Code, TuiDownloadsError

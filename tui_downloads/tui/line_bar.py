@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.style import Style
@@ -17,8 +16,7 @@ from .safe_text import elide, visible
 STYLES = ("text", "muted", "faint", "accent", "strong", "key", "chosen", "warning", "error", "success")
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(Struct, frozen=True):
     """Some text in one style."""
 
     text: str

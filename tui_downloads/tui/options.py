@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Protocol
+
+from msgspec import Struct, field
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenSettings:
+class ScreenSettings(Struct, frozen=True):
     """How the screen looks and behaves."""
 
     theme: str = "dark"
@@ -42,8 +42,7 @@ class ScreenSettings:
     """Set the terminal's title."""
 
 
-@dataclass(frozen=True, slots=True)
-class SettingEntry:
+class SettingEntry(Struct, frozen=True):
     """One setting as the settings screen shows it."""
 
     key: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import DownloadView, Query
@@ -16,8 +17,7 @@ TWO_LINES = frozenset({"errors"})
 TITLES = {"active": "Active", "queue": "Queue", "history": "History", "errors": "Errors", "log": "Log"}
 
 
-@dataclass(frozen=True, slots=True)
-class PaneKind:
+class PaneKind(Struct, frozen=True):
     """What is particular to a pane with a table."""
 
     key: str

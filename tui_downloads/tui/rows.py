@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Protocol
+
+from msgspec import Struct, field
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView
@@ -26,8 +27,7 @@ class RowSource(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """What differs between two snapshots."""
 
     changed: list[DownloadView] = field(default_factory=list)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+from msgspec import Struct, field
 
 from tui_downloads.core.snapshots import Snapshot
 
@@ -22,8 +23,7 @@ class Follower(Protocol):
     def take_news(self) -> None: ...
 
 
-@dataclass
-class Session:
+class Session(Struct):
     """One run of the screen. The mutable state is the settings, the newest snapshot and the samples of speed."""
 
     desk: Desk

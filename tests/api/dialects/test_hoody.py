@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from msgspec.structs import replace
 
 from tests.api.dialects.doc_examples import run
 from tests.api.service import Service, own, service

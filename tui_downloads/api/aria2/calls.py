@@ -5,9 +5,11 @@ from __future__ import annotations
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.engine.owned import ADMIN, Caller, OwnedEngine
@@ -25,8 +27,7 @@ NOTIFICATIONS = (
 )  # fmt: skip
 
 
-@dataclass(slots=True)
-class Desk:
+class Desk(Struct):
     """What all calls share."""
 
     context: Context
@@ -41,8 +42,7 @@ class Desk:
     """Options for new downloads that users chose by changeGlobalOption."""
 
 
-@dataclass(slots=True)
-class Sender:
+class Sender(Struct):
     """Who sent a request, as far as its header and door tell."""
 
     session: Session | None
@@ -52,8 +52,7 @@ class Sender:
     limited: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """One call that is let in."""
 
     desk: Desk

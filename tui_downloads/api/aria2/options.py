@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
+
+from msgspec.structs import replace
 
 from tui_downloads.core.digests import parse_checksum
 from tui_downloads.core.errors import TuiDownloadsError

@@ -6,8 +6,9 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from tui_downloads import wire
 from tui_downloads.core.errors import RequestError, TuiDownloadsError
@@ -40,8 +41,7 @@ def of_error(error: TuiDownloadsError) -> RpcError:
     return RpcError(error.message)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """One call of a request."""
 
     id: Any

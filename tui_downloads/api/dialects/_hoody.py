@@ -6,9 +6,10 @@ import os
 import re
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
+
+from msgspec import Struct
 
 from tui_downloads.core.errors import Code
 from tui_downloads.core.lifecycle import ENDED, State
@@ -181,8 +182,7 @@ def free_name(folder: str, name: str, queued: Iterable[str]) -> str:
 # ---------------------------------------------------------------- records
 
 
-@dataclass(frozen=True, slots=True)
-class Viewer:
+class Viewer(Struct, frozen=True):
     """Who looks at records, and from where."""
 
     caller: Caller
@@ -266,8 +266,7 @@ def unfinished_names(views: Iterable[DownloadView], folder: str) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(Struct, frozen=True):
     """An attempt to start that was refused at once."""
 
     id: str

@@ -7,9 +7,9 @@ import os
 import re
 import uuid
 from collections.abc import MutableMapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -107,8 +107,7 @@ def make(context: Context) -> Dialect:
     return Dialect(NAME, rooted, ENDPOINTS, render, prefix=PREFIX)
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """A download that is asked for, its parameters understood."""
 
     directory: str

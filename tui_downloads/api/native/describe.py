@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DetailView, DownloadView, Limits, Query, Totals
@@ -17,8 +18,7 @@ TAKEN: tuple[type, ...] = (AddRequest, Change, Limits, Query)
 NULLABLE_TEXT: Schema = {"anyOf": [{"type": "string"}, {"type": "null"}]}
 
 
-@dataclass
-class Words:
+class Words(Struct):
     """The schemas of the native API."""
 
     schemas: Schemas = field(default_factory=Schemas)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi import Query as Param
+from msgspec.structs import replace
 from pydantic import StringConstraints
 from starlette.responses import Response, StreamingResponse
 

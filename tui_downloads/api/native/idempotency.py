@@ -10,8 +10,8 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
+from msgspec import Struct
 from starlette.responses import Response
 
 from tui_downloads.core.errors import Code, RequestError
@@ -19,8 +19,7 @@ from tui_downloads.core.errors import Code, RequestError
 LONGEST = 255
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(Struct, frozen=True):
     """An answer that may be asked for again."""
 
     print: bytes

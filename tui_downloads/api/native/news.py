@@ -14,8 +14,9 @@ import logging
 import secrets
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 
+from msgspec import Struct, field
+from msgspec.structs import replace
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -42,8 +43,7 @@ LATEST = 5.0
 """Seconds after which nobody waits any more for a snapshot to agree with the news."""
 
 
-@dataclass(eq=False)
-class Subscriber:
+class Subscriber(Struct, eq=False):
     """One reader: what is waiting for them."""
 
     session: Session

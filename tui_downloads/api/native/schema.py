@@ -5,9 +5,11 @@ from __future__ import annotations
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from enum import Enum
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from tui_downloads import wire
 from tui_downloads.core.snapshots import DownloadView, Query
@@ -32,14 +34,14 @@ class Schemas:
         self.components: dict[str, Schema] = {}
 
     def ref(self, cls: type, *, strict: bool = False) -> Schema:
-        """Refer to a dataclass, and describe it the first time."""
+        """Refer to a value type, and describe it the first time."""
         name = cls.__name__ + ("Input" if strict else "")
         if name not in self.components:
             self.components[name] = {}
-            self.components[name] = self._dataclass(cls, strict)
+            self.components[name] = self._struct(cls, strict)
         return {"$ref": REF + name}
 
-    def _dataclass(self, cls: type, strict: bool) -> Schema:
+    def _struct(self, cls: type, strict: bool) -> Schema:
         hints = typing.get_type_hints(cls)
         properties = {}
         for field in fields(cls):
@@ -48,11 +50,7 @@ class Schemas:
             if bounds:
                 found = _bounded(found, bounds)
             properties[field.name] = WORDS.get((cls, field.name), found) if strict else found
-        needed = [
-            field.name
-            for field in fields(cls)
-            if not strict or (field.default is MISSING and field.default_factory is MISSING)
-        ]
+        needed = [field.name for field in fields(cls) if not strict or field.required]
         out: Schema = {"type": "object", "properties": properties, "description": (cls.__doc__ or "").strip()}
         if needed:
             out["required"] = needed
@@ -75,7 +73,7 @@ class Schemas:
             return {}
         if isinstance(hint, type) and issubclass(hint, Enum):
             return {"type": "string", "enum": [member.value for member in hint]}
-        if is_dataclass(hint) and isinstance(hint, type):
+        if isinstance(hint, type) and issubclass(hint, Struct):
             return self.ref(hint, strict=strict)
         plain: dict[Any, Schema] = {
             str: {"type": "string", "maxLength": wire.LONGEST_TEXT} if strict else {"type": "string"},

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import fields
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Request
 from fastapi import Query as Param
+from msgspec.structs import fields
 from starlette.responses import Response, StreamingResponse
 
 from tui_downloads import __version__, wire
