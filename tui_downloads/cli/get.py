@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Sequence
 from typing import Any
 
@@ -71,6 +69,8 @@ def command(urls: tuple[str, ...], **values: Any) -> int:
     if to_stdout:
         if values["as_json"]:
             raise click.UsageError("--json and -o - both want stdout; choose one.")
+        import tempfile
+
         folder = tempfile.mkdtemp(prefix="tui-downloads-")
     try:
         job = Job(
@@ -85,6 +85,8 @@ def command(urls: tuple[str, ...], **values: Any) -> int:
         return asyncio.run(_Run(job, limit_all).run())
     finally:
         if to_stdout:
+            import shutil
+
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -168,6 +170,8 @@ class _Run:
 
 def _pour(path: str) -> None:
     """Write a finished file to stdout."""
+    import shutil
+
     with open(path, "rb") as file:
         shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
     sys.stdout.buffer.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import time
 from abc import ABC, abstractmethod
@@ -138,6 +137,8 @@ class TerminalReporter(Reporter):
         if now < self._next:
             return
         self._next = now + REDRAW
+        import shutil  # 7 ms that a pipe does not need
+
         snapshot = engine.snapshot()
         running = [item for item in snapshot.downloads.values() if item.state in RUNNING]
         columns, rows = shutil.get_terminal_size()
