@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import Kind, Query
-from tui_downloads.store import paging
+from tui_downloads.store import loose, paging
 from tui_downloads.store.memory import MemoryStore
 from tui_downloads.store.order import KEYS
 from tui_downloads.store.sqlite import SqliteStore
@@ -69,8 +69,13 @@ async def answers(store, query):
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-@given(downloads=downloads(), queries=st.lists(queries, min_size=1, max_size=4), few=st.sampled_from([0, 2, 5000]))
-def test_sql_finds_what_the_model_finds(downloads, queries, few):
+@given(
+    downloads=downloads(),
+    queries=st.lists(queries, min_size=1, max_size=4),
+    few=st.sampled_from([0, 2, 5000]),
+    many=st.sampled_from([0, 3, 1000]),
+)
+def test_sql_finds_what_the_model_finds(downloads, queries, few, many):
     """Order, pages, totals and searches agree, whichever way the rows are found and wherever they are."""
 
     async def check(folder):
@@ -90,12 +95,12 @@ def test_sql_finds_what_the_model_finds(downloads, queries, few):
         finally:
             await store.close()
 
-    before, paging.FEW = paging.FEW, few
+    before, paging.FEW, loose.MANY = (paging.FEW, loose.MANY), few, many
     try:
         with tempfile.TemporaryDirectory() as folder:
             asyncio.run(check(folder))
     finally:
-        paging.FEW = before
+        paging.FEW, loose.MANY = before
 
 
 async def test_a_very_common_text_leaves_the_total_open(sqlite_store, monkeypatch):

@@ -1,6 +1,6 @@
 """Pages, totals and counts by SQL, in milliseconds at any depth and any length of history.
 
-Two places are asked and merged: the loose rows (not ended, or ended a moment ago; few) by a scan, and `ended` by an
+Two places are asked and merged: the loose rows (not ended, or ended a moment ago; see `loose`), and `ended` by an
 index. Whichever condition of a query leaves few rows drives it; where none does, many rows match, and walking in the
 order wanted finds a page soon. Only bound parameters carry what a caller said.
 """
@@ -12,49 +12,22 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-from msgspec import Struct, field
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView, Page, Query
 
 from . import rows
-from .history import ENDED_STATES
+from .loose import COUNTED, Loose, Terms, among
 from .matching import asks_for_ended, stored_states
 from .order import FAR, Mark, check_query, fold, needle, page_size, read_cursor, write_cursor
 
 FEW = 5000
 """Rows that may be collected and sorted rather than walked in order."""
-COUNTED = 50_000
-"""Matches of a text that are counted before the total is left open."""
 
-_LOOSE_KEYS = {
-    "created": "created_at",
-    "finished": f"CASE WHEN state IN {ENDED_STATES} THEN ifnull(finished_at, created_at) ELSE {FAR!r} END",
-    "name": "fold(name)",
-    "size": "ifnull(size, -1)",
-    "state": "state",
-    "host": "fold(host)",
-    "priority": f"CASE WHEN state IN {ENDED_STATES} THEN {FAR!r} ELSE CAST(priority AS REAL) END",
-    "position": f"CASE WHEN state IN {ENDED_STATES} THEN {FAR!r} ELSE position END",
-}
-_MOMENT = f"CASE WHEN state IN {ENDED_STATES} THEN ifnull(finished_at, created_at) ELSE created_at END"
 _CONSTANT = ("priority", "position")
 """Orders in which all ended rows are equal."""
-
-
-class Terms(Struct):
-    """Conditions and their parameters."""
-
-    sql: list[str] = field(default_factory=list)
-    values: list[Any] = field(default_factory=list)
-
-    def add(self, sql: str, *values: Any) -> None:
-        self.sql.append(sql)
-        self.values.extend(values)
-
-    def where(self) -> str:
-        return " AND ".join(self.sql) or "1"
 
 
 class Driver(Struct, frozen=True):
@@ -73,7 +46,8 @@ def page(database: sqlite3.Connection, query: Query, search: bool, *, count: boo
     """
     check_query(query)
     mark, size = read_cursor(query), page_size(query)
-    marks = _loose_marks(database, query, mark, size + 1)
+    loose = Loose(database, query)
+    marks = loose.marks(mark, size + 1)
     driver: Driver | None = None
     if asks_for_ended(query):
         driver = _driver(database, query, search)
@@ -84,7 +58,7 @@ def page(database: sqlite3.Connection, query: Query, search: bool, *, count: boo
     return Page(
         items=tuple(views(database, [n for _, n in marks])),
         cursor=write_cursor(query, marks[-1]) if more else None,
-        total=total(database, query, search, driver) if count and mark is None else None,
+        total=total(database, query, search, driver, loose) if count and mark is None else None,
     )
 
 
@@ -103,44 +77,6 @@ def views(database: sqlite3.Connection, numbers: Sequence[int]) -> list[Download
     return [found[n] for n in numbers if n in found]
 
 
-# Loose rows.
-
-
-def _loose_terms(query: Query) -> Terms:
-    terms = Terms(["settled = 0"])
-    if states := stored_states(query):
-        terms.add(_among("state", len(states)), *sorted(state.value for state in states))
-    if query.owner:
-        terms.add("owner = ?", query.owner)
-    if query.kinds:
-        terms.add(_among("kind", len(query.kinds)), *sorted(kind.value for kind in query.kinds))
-    if query.host:
-        terms.add("fold(host) = ?", fold(query.host))
-    if query.ids:
-        ids = json.dumps(query.ids)
-        terms.add("(id IN (SELECT value FROM json_each(?)) OR gid IN (SELECT value FROM json_each(?)))", ids, ids)
-    if query.since is not None:
-        terms.add(f"{_MOMENT} >= ?", query.since)
-    if query.until is not None:
-        terms.add(f"{_MOMENT} <= ?", query.until)
-    if text := needle(query):
-        terms.add("instr(haystack(name, url, folder, error), ?) > 0", text)
-    return terms
-
-
-def _loose_marks(database: sqlite3.Connection, query: Query, mark: Mark | None, limit: int) -> list[Mark]:
-    terms, key = _loose_terms(query), _LOOSE_KEYS[query.sort]
-    if mark is not None:
-        terms.add(f"({key}, n) {'<' if query.reverse else '>'} (?, ?)", *mark)
-    way = "DESC" if query.reverse else "ASC"
-    # Names of columns and directions are ours; what the caller said is bound.
-    sql = (
-        f"SELECT {key} AS key, n FROM downloads INDEXED BY loose WHERE {terms.where()}"  # noqa: S608
-        f" ORDER BY key {way}, n {way} LIMIT ?"
-    )
-    return [(key, n) for key, n in database.execute(sql, (*terms.values, limit))]
-
-
 # Ended rows.
 
 
@@ -148,11 +84,11 @@ def _ended_terms(query: Query, *, text: bool = True) -> Terms:
     terms = Terms()
     if states := stored_states(query):
         # The plus keeps the planner from looking up each state and sorting, where walking in order is meant.
-        terms.add(_among("+e.state", len(states)), *sorted(state.value for state in states))
+        terms.add(among("+e.state", len(states)), *sorted(state.value for state in states))
     if query.owner:
         terms.add("e.owner = ?", query.owner)
     if query.kinds:
-        terms.add(_among("e.kind", len(query.kinds)), *sorted(kind.value for kind in query.kinds))
+        terms.add(among("e.kind", len(query.kinds)), *sorted(kind.value for kind in query.kinds))
     if query.since is not None:
         terms.add("e.finished >= ?", query.since)
     if query.until is not None:
@@ -188,7 +124,7 @@ def _drivers(query: Query, search: bool) -> list[Driver]:
         sql, values = "SELECT n FROM ended INDEXED BY ended_owner WHERE owner = ?", (query.owner,)
         out.append(Driver(sql, values))
     if states:
-        sql = f"SELECT n FROM ended INDEXED BY ended_state WHERE {_among('state', len(states))}"  # noqa: S608
+        sql = f"SELECT n FROM ended INDEXED BY ended_state WHERE {among('state', len(states))}"  # noqa: S608
         out.append(Driver(sql, states))
     if query.since is not None or query.until is not None:
         since = -FAR if query.since is None else query.since
@@ -254,15 +190,13 @@ def _walk(database: sqlite3.Connection, query: Query, terms: Terms, limit: int, 
 # Totals.
 
 
-def total(database: sqlite3.Connection, query: Query, search: bool, driver: Driver | None) -> int | None:
+def total(database: sqlite3.Connection, query: Query, search: bool, driver: Driver | None, loose: Loose) -> int | None:
     """Count what a query finds; None where very many rows match a text."""
-    loose = _loose_terms(query)
-    sql = f"SELECT count(*) FROM downloads INDEXED BY loose WHERE {loose.where()}"  # noqa: S608
-    (number,) = database.execute(sql, loose.values).fetchone()
-    if not asks_for_ended(query):
-        return int(number)
+    number = loose.total()
+    if number is None or not asks_for_ended(query):
+        return number
     ended = _ended_total(database, query, search, driver)
-    return None if ended is None else int(number) + ended
+    return None if ended is None else number + ended
 
 
 def _ended_total(database: sqlite3.Connection, query: Query, search: bool, driver: Driver | None) -> int | None:
@@ -312,7 +246,3 @@ def counts(database: sqlite3.Connection, owner: str) -> dict[State, int]:
             if number:
                 out[State(state)] = out.get(State(state), 0) + number
     return out
-
-
-def _among(column: str, number: int) -> str:
-    return f"{column} IN ({', '.join('?' * number)})"
