@@ -405,3 +405,52 @@ def test_a_long_life_is_compacted(make_part, folder, monkeypatch):
     again = PartFile.open(part.path)
     assert again.durable == spans
     again.close()
+
+
+def pipe_with(body: bytes) -> int:
+    """Give the reading end of a pipe that holds some bytes."""
+    source, target = os.pipe()
+    os.write(target, body)
+    os.close(target)
+    return source
+
+
+def test_bytes_are_poured_out_of_a_pipe(folder):
+    """They land at their offset, and no more of them than asked for."""
+    part = PartFile.create(str(folder), "poured", origin(name="poured"))
+    source = pipe_with(b"abcdef")
+    part.pour(source, 10, 4)
+    assert part.read(10, 10) == b"abcd" and os.read(source, 10) == b"ef"
+    os.close(source)
+    part.close()
+
+
+def test_a_disk_that_takes_nothing_from_pipes_gets_them_written(folder, monkeypatch):
+    """Some file systems refuse splice; the bytes are read and written instead."""
+
+    def refused(*_, **__):
+        raise OSError(errno.EINVAL, "no")
+
+    monkeypatch.setattr(os, "splice", refused)
+    part = PartFile.create(str(folder), "poured", origin(name="poured"))
+    source = pipe_with(b"abcdef")
+    part.pour(source, 3, 6)
+    assert part.read(3, 10) == b"abcdef"
+    os.close(source)
+    part.close()
+
+
+def test_a_full_disk_is_told_while_pouring(folder, monkeypatch):
+    """What the disk says comes out in our words."""
+
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "no")
+
+    monkeypatch.setattr(os, "splice", full)
+    part = PartFile.create(str(folder), "poured", origin(name="poured"))
+    source = pipe_with(b"abcdef")
+    with pytest.raises(DownloadError) as caught:
+        part.pour(source, 3, 6)
+    assert caught.value.code is Code.DISK_FULL
+    os.close(source)
+    part.close()

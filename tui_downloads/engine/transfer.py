@@ -472,7 +472,7 @@ class Transfer:
         if self.settings.on_conflict is OnConflict.SKIP:
             self._skip_if_there(self.name)
         if whole and resource.size is not None and resource.size <= SMALL and not self.file.pieces:
-            worker.room = OPEN
+            worker.left = OPEN
             self._listener.began(self)
             return
         self.part = self._make_part(resource)
@@ -559,6 +559,12 @@ class Transfer:
         assert self.part is not None and self.plan is not None
         self.part.write(segment.position, chunks)
         self.plan.advance(segment, wanted)
+
+    def pour(self, segment: Segment, pipe: int, count: int) -> None:
+        """Write bytes out of a pipe at the segment's position and advance it."""
+        assert self.part is not None and self.plan is not None
+        self.part.pour(pipe, segment.position, count)
+        self.plan.advance(segment, count)
 
     def keep(self, worker: Worker) -> Take:
         """Hold a small body in memory, and no more of it than was announced."""

@@ -35,9 +35,9 @@ class Worker:
         "flow",
         "flushed_at",
         "held",
+        "left",
         "mirror",
         "peer",
-        "room",
         "segment",
         "skip",
         "started_at",
@@ -52,7 +52,7 @@ class Worker:
         self.flow: Flow | None = None
         self.chunks: list[bytes] = []
         self.held = 0
-        self.room = 0
+        self.left = 0
         self.skip = 0
         self.answer_end = OPEN
         self.peer = ""
@@ -91,7 +91,7 @@ class Worker:
         self.peer = head.address
         self.transfer.judge(self, head)
         self.began = True
-        self.room = self._wanted()
+        self.left = self._wanted()
 
     def _wanted(self) -> int:
         return OPEN if self.segment is None else self.segment.room
@@ -106,7 +106,7 @@ class Worker:
             size = len(chunk)
         self.chunks.append(chunk)
         self.held += size
-        if self.held < FLUSH and self.held < self.room:
+        if self.held < FLUSH and self.held < self.left:
             return Take.MORE
         return self.flush()
 
@@ -131,11 +131,31 @@ class Worker:
                 self.transfer.credit(self.mirror, segment.position, segment.position + wanted)
             self.transfer.write(segment, chunks, wanted)
         self.flushed_at = time.monotonic()
-        self.room = segment.room
-        if self.room > 0:
+        self.left = segment.room
+        if self.left > 0:
             return Take.MORE
         # The rest of an answer that ends here is its framing; hearing it out keeps the connection for the next request.
         return Take.MORE if wanted == held and self.answer_end <= segment.end else Take.ENOUGH
+
+    def room(self) -> int:
+        """Give how many of the next bytes may go straight to the part; none while a limit or a skip looks at them."""
+        segment = self.segment
+        if segment is None or self.skip or self.transfer.gate is not None:
+            return 0
+        if self.held and self.flush() is not Take.MORE:
+            return 0
+        return segment.room
+
+    def pour(self, pipe: int, count: int) -> Take:
+        """Write bytes out of a pipe at the segment's position."""
+        segment = self.segment
+        assert segment is not None
+        if self.transfer.file.pieces is not None:
+            self.transfer.credit(self.mirror, segment.position, segment.position + count)
+        self.transfer.pour(segment, pipe, count)
+        self.flushed_at = time.monotonic()
+        self.left = segment.room
+        return Take.MORE if self.left > 0 else Take.ENOUGH
 
     def settle(self, now: float) -> None:
         """Write what a slow connection holds, so that it counts, can be checkpointed, and is not taken for silence."""

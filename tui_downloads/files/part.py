@@ -212,6 +212,29 @@ class PartFile:
         except OSError as error:
             raise translate(error, self.folder) from error
 
+    def pour(self, pipe: int, offset: int, count: int) -> None:
+        """Take bytes out of a pipe and write them from an offset, all of them.
+
+        Raises:
+            DownloadError: what the disk says; any part of the bytes may have been written, and the rest is in the pipe.
+        """
+        try:
+            while count:
+                try:
+                    moved = os.splice(pipe, self._fd, count, offset_dst=offset)
+                except OSError as error:
+                    if error.errno != errno.EINVAL:
+                        raise
+                    data = os.read(pipe, count)  # a file system that takes nothing from pipes
+                    positioned.write(self._fd, offset, [data])
+                    moved = len(data)
+                if not moved:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                offset += moved
+                count -= moved
+        except OSError as error:
+            raise translate(error, self.folder) from error
+
     def read(self, offset: int, length: int) -> bytes:
         """Read bytes that were written; fewer at the end of the part.
 

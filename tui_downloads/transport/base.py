@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from enum import IntEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
 
@@ -101,6 +101,17 @@ class Sink(Protocol):
 
     def write(self, chunk: bytes) -> Take:
         """Take a chunk of the body (at most 16 KiB or so); raising ends the transfer and `fetch` raises it on."""
+
+
+@runtime_checkable
+class DirectSink(Sink, Protocol):
+    """A sink that also takes bytes out of a pipe, without a copy into this process."""
+
+    def room(self) -> int:
+        """Give how many of the next bytes may be poured; 0 wants them by `write`."""
+
+    def pour(self, pipe: int, count: int) -> Take:
+        """Take exactly `count` bytes out of a pipe; never PAUSE. Raising ends the transfer and `fetch` raises it on."""
 
 
 class Ended(IntEnum):

@@ -12,8 +12,9 @@ from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.redirects import STATUSES
 from tui_downloads.core.resource import Head
 
-from .base import Flow, Sink, Take
+from .base import DirectSink, Flow, Sink, Take
 from .heads import http_head, status_of
+from .spout import AVAILABLE, LEAST, direct, plain_length
 
 if TYPE_CHECKING:
     from .hostkeys import HostKeys
@@ -62,6 +63,7 @@ class Exchange:
         "cookies_came",
         "curl",
         "cut",
+        "direct",
         "driver",
         "enough",
         "failed_errno",
@@ -76,6 +78,7 @@ class Exchange:
         "hops",
         "host_keys",
         "httpauth",
+        "lent",
         "lines",
         "loop",
         "message",
@@ -83,6 +86,7 @@ class Exchange:
         "patience",
         "paused",
         "phase",
+        "poured",
         "proxied",
         "received",
         "running",
@@ -91,6 +95,7 @@ class Exchange:
         "set",
         "sink",
         "tls_proxy",
+        "total",
         "tunnel",
         "url",
         "write",
@@ -141,6 +146,14 @@ class Exchange:
         self.failed_errno = 0
         self.cut: object = None
         self.message = ""
+        self.direct: DirectSink | None = None
+        """The sink, where a pipe may take the body to it."""
+        self.total = 0
+        """Bytes of a body that a pipe may take."""
+        self.lent = -1
+        """The socket that is emptied past libcurl."""
+        self.poured = False
+        """Bytes went past libcurl, which so does not know where the body ends."""
         self.future: asyncio.Future[int] = self.loop.create_future()
 
     def release(self) -> None:
@@ -152,6 +165,7 @@ class Exchange:
         self.failure = None
         self.cut = None
         self.open_file = None
+        self.direct = None
 
     def fail(self, reason: BaseException) -> None:
         """Remember why the exchange ends; the first reason counts."""
@@ -215,7 +229,14 @@ class Exchange:
         except BaseException as exc:
             self.fail(exc)
             return ABORT
-        return ABORT if self.failure is not None else None
+        if self.failure is not None:
+            return ABORT
+        if AVAILABLE and not self.proxied and plain_length(head) >= LEAST:
+            self.direct = direct(self.sink)
+            self.total = plain_length(head)
+            if self.direct is not None:
+                self.driver.watch_speed(self)
+        return None
 
     def _on_body(self, chunk: bytes) -> int | None:
         if self.phase != BODY:
@@ -233,7 +254,11 @@ class Exchange:
             return int(pycurl.WRITEFUNC_PAUSE)
         if self.failure is None and self.write is not _closed:
             self.received += len(chunk)
-            if self.head is not None and str(self.received) == self.head.headers.get("content-length"):
+            if (
+                not self.poured
+                and self.head is not None
+                and str(self.received) == self.head.headers.get("content-length")
+            ):
                 # The framing ends here as well; hearing it out keeps the connection.
                 return None
         self.enough = True
@@ -258,6 +283,23 @@ class Exchange:
             return refused if refused is not None else self._on_body(chunk)
         self.fail(DownloadError(Code.PROTOCOL_ERROR, "The answer has a body and no header."))
         return ABORT
+
+    def taken(self, take: Take, count: int) -> None:
+        """Count bytes that went past libcurl, and end the transfer where they were the last or the sink has enough."""
+        self.received += count
+        if self.received >= self.total:
+            self.driver.end(self, 0)
+        elif take is not Take.MORE:
+            self.enough = True
+            self.driver.end(self, pycurl.E_WRITE_ERROR)
+
+    def write_rest(self, chunk: bytes) -> Take:
+        """Take a chunk of a body of which some went past libcurl, and nothing that comes after its end."""
+        left = self.total - self.received
+        if len(chunk) < left:
+            return self.sink.write(chunk)
+        take = self.sink.write(chunk[:left])
+        return Take.ENOUGH if take is Take.MORE else take
 
     def _start_file(self, generation: int) -> None:
         if generation == self.generation and self.running:

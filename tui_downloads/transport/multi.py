@@ -10,6 +10,7 @@ import pycurl
 
 from tui_downloads.core.errors import Code, DownloadError
 
+from .spout import FAST, Spout
 from .watch import open_watch
 
 if TYPE_CHECKING:
@@ -35,6 +36,10 @@ class Driver:
         self._sweeper: asyncio.TimerHandle | None = None
         self._sweeping = False
         self._closed = False
+        # What each exchange that may be fast had received when it was last looked at, and the sockets past libcurl.
+        self._speeds: dict[Exchange, int] = {}
+        self._lent: dict[int, Exchange] = {}
+        self._spout = Spout()
         self._open()
 
     def _open(self) -> None:
@@ -71,6 +76,9 @@ class Driver:
             return
         if code and not exchange.asked and not exchange.curl.getinfo(pycurl.NAMELOOKUP_TIME_T):
             self._resolving = True
+        self._speeds.pop(exchange, None)
+        if exchange.lent >= 0:
+            self._give_back(exchange)
         self._multi.remove_handle(exchange.curl)
         exchange.running = False
         exchange.message = message
@@ -94,6 +102,7 @@ class Driver:
         for timer in (self._timer, self._sweeper):
             if timer is not None:
                 timer.cancel()
+        self._spout.close()
         self._close_multi()
 
     def _close_multi(self) -> None:
@@ -104,8 +113,62 @@ class Driver:
         else:
             self._multi.close()
 
+    def watch_speed(self, exchange: Exchange) -> None:
+        """Look whether an exchange gets so many bytes at a time that they had better go past libcurl."""
+        self._speeds[exchange] = exchange.received
+
     def _on_ready(self, fd: int, bits: int) -> None:
+        lent = self._lent.get(fd)
+        if lent is not None:
+            self._pour(lent, fd)
+            return
         self._action(fd, bits)
+        if self._speeds:
+            self._look_for_fast()
+
+    def _look_for_fast(self) -> None:
+        for exchange, before in list(self._speeds.items()):
+            received = exchange.received
+            if received == before:
+                continue
+            self._speeds[exchange] = received
+            if received - before >= FAST and not exchange.paused:
+                del self._speeds[exchange]
+                if exchange.running and exchange.failure is None and not exchange.enough:
+                    self._lend(exchange)
+
+    def _lend(self, exchange: Exchange) -> None:
+        """Empty an exchange's socket ourselves from here on; libcurl, paused, leaves it alone."""
+        fd = int(exchange.curl.getinfo(pycurl.ACTIVESOCKET))
+        if fd < 0 or exchange.received >= exchange.total or exchange.direct is None or exchange.direct.room() <= 0:
+            return
+        exchange.curl.pause(pycurl.PAUSE_RECV)
+        if exchange.running and self._watch.borrow(fd):
+            exchange.lent = fd
+            exchange.write = exchange.write_rest
+            exchange.poured = True
+            self._lent[fd] = exchange
+        else:
+            exchange.curl.pause(pycurl.PAUSE_CONT)
+
+    def _pour(self, exchange: Exchange, fd: int) -> None:
+        try:
+            if self._spout.pour(exchange, fd):
+                return
+        except BaseException as exc:
+            exchange.fail(exc)
+            self.end(exchange, pycurl.E_WRITE_ERROR)
+            return
+        if exchange.running:
+            self._give_back(exchange)
+            exchange.paused = True
+            exchange.unpause(exchange.generation)
+
+    def _give_back(self, exchange: Exchange) -> None:
+        """Let libcurl have its socket again."""
+        self._lent.pop(exchange.lent, None)
+        self._watch.give_back(exchange.lent)
+        exchange.lent = -1
 
     def _on_timer(self, milliseconds: int) -> None:
         """Take libcurl's wish to be called; a timer that rings too early looks again instead of being moved."""

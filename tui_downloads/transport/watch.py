@@ -23,6 +23,13 @@ class Watch(ABC):
     def on_socket(self, what: int, fd: int, multi: object, data: object) -> None:
         """Take libcurl's wish for a socket (its M_SOCKETFUNCTION)."""
 
+    def borrow(self, fd: int) -> bool:
+        """Watch a socket for reading whatever libcurl says of it, until it is given back; False where that can't be."""
+        return False
+
+    def give_back(self, fd: int) -> None:
+        """Do again what libcurl says of a socket."""
+
     @abstractmethod
     def close(self) -> None:
         """Watch nothing any more."""
@@ -43,6 +50,7 @@ class EpollWatch(Watch):
         self._epoll = select.epoll()
         # Mutable state: the mask that libcurl wants for each descriptor.
         self._wanted: dict[int, int] = {}
+        self._borrowed: set[int] = set()
         self._masks = {
             pycurl.POLL_IN: select.EPOLLIN,
             pycurl.POLL_OUT: select.EPOLLOUT,
@@ -56,15 +64,30 @@ class EpollWatch(Watch):
             self._wanted.pop(fd, None)
             return
         self._wanted[fd] = mask
+        if fd in self._borrowed:
+            return
         # Always told to the kernel: the descriptor may be another socket with an old number.
         try:
             self._epoll.modify(fd, mask)
         except FileNotFoundError:
             self._epoll.register(fd, mask)
 
+    def borrow(self, fd: int) -> bool:
+        try:
+            self._epoll.modify(fd, select.EPOLLIN)
+        except OSError:
+            return False
+        self._borrowed.add(fd)
+        return True
+
+    def give_back(self, fd: int) -> None:
+        self._borrowed.discard(fd)
+        if fd in self._wanted and not self._epoll.closed:
+            self._epoll.modify(fd, self._wanted[fd])
+
     def _on_events(self) -> None:
         for fd, events in self._epoll.poll(0, _BATCH):
-            if fd not in self._wanted:
+            if fd not in self._wanted and fd not in self._borrowed:
                 self._forget(fd)
                 continue
             if events == select.EPOLLIN:
