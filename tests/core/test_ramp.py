@@ -167,3 +167,13 @@ def test_a_ramp_that_stopped_says_so():
     world = World(1500 * MIB, each=100 * MIB, link=100 * MIB)
     world.run()
     assert repr(world.ramp) == "<Ramp 2 of 8, settled>"
+
+
+def test_a_refusal_counts_for_less_after_ten_minutes():
+    """A server that was busy is tried with more again, step by step."""
+    ramp = Ramp(8)
+    ramp.start_at(8)
+    ramp.refused(0.0)
+    ramp.refused(10.0)
+    found = [ramp.want(now, total=0, connections=0, remaining=None) for now in (11.0, 609.0, 610.0, 1210.0, 9999.0)]
+    assert (found, ramp.ceiling) == ([2, 2, 2, 2, 2], 8)

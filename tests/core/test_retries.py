@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_downloads.core.errors import Code, DownloadError
-from tui_downloads.core.retries import Backoff, Ceiling, GiveUp, HostBook, Retry, decide, parse_retry_after
+from tui_downloads.core.retries import DOUBTS, Backoff, Ceiling, GiveUp, HostBook, Retry, decide, parse_retry_after
 
 NOW = 1_700_000_000.0
 
@@ -141,20 +141,60 @@ def test_a_ceiling_never_rises_by_a_refusal():
     assert book.refused("h", 16, NOW + 60) == 2
 
 
-def test_a_ceiling_is_forgotten_after_a_day():
-    """Servers change; so does the clock."""
+def test_a_ceiling_doubles_each_hour_and_is_forgotten():
+    """A busy hour must not slow a host for long; nor does a clock that was set back."""
     book = HostBook([Ceiling("h", 2, NOW), Ceiling("future", 2, NOW + 99)])
-    assert book.ceiling("h", NOW + 86_399) == 2
-    assert book.ceiling("h", NOW + 86_400) is None
+    assert [book.ceiling("h", NOW + 3600 * hour) for hour in (0, 0.9, 1, 2, 4.9)] == [2, 2, 4, 8, 32]
+    assert book.ceiling("h", NOW + 5 * 3600) is None
     assert book.ceiling("future", NOW) is None
     assert list(book) == []
 
 
+def test_a_refusal_after_an_hour_counts_from_what_was_tried():
+    """It comes down by halves again."""
+    book = HostBook([Ceiling("h", 2, NOW)])
+    assert book.refused("h", 4, NOW + 3700) == 2
+    assert book.ceiling("h", NOW + 3700 + 3500) == 2
+
+
+def test_a_refusal_that_may_be_about_one_path_is_believed_when_a_second_path_is_refused():
+    """One forbidden link says nothing of the host's others."""
+    book = HostBook()
+    assert [book.refused("h", 8, NOW + 10 * step, path="/a") for step in range(3)] == [None, None, None]
+    assert book.refused("h", 8, NOW + 60, "it answered 403", path="/b") == 4
+    assert "it answered 403" in book.explain("h", NOW + 60)
+
+
+def test_two_paths_refused_hours_apart_say_nothing_together():
+    """Each may have had a reason of its own."""
+    book = HostBook()
+    book.refused("h", 8, NOW, path="/a")
+    assert book.refused("h", 8, NOW + 4000, path="/b") is None
+
+
+def test_a_host_s_word_counts_at_once():
+    """A refusal that names no path is of the host, whatever was doubted."""
+    book = HostBook()
+    book.refused("h", 8, NOW, path="/a")
+    assert book.refused("h", 8, NOW + 10) == 4
+
+
+def test_doubts_are_bounded():
+    """A list of a million hosts must not be kept for ever."""
+    book = HostBook()
+    for number in range(DOUBTS + 1):
+        book.refused(str(number), 8, NOW, path="/a")
+    assert book.refused("0", 8, NOW, path="/b") is None
+
+
 def test_a_ceiling_explains_itself():
-    """A user who wonders why only two connections are open gets the reason and the date."""
+    """A user who wonders why only two connections are open gets the reason, and when more are tried."""
     book = HostBook()
     book.refused("h", 4, NOW, "it answered 429")
-    assert book.explain("h", NOW + 3600) == "h is asked with at most 2 connections: it answered 429; forgotten in 23 h."
+    assert book.explain("h", NOW + 1800) == (
+        "h is asked with at most 2 connections: it answered 429; twice as many are tried in 30 min, forgotten in 4 h."
+    )
+    assert "at most 4 connections" in book.explain("h", NOW + 3600)
     assert book.explain("other", NOW) == ""
     assert str(Ceiling("h", 1, NOW)) == "h is asked with at most 1 connection"
 

@@ -19,7 +19,7 @@ from tui_downloads.core.spec import Change, Credentials, Options
 from tui_downloads.demo.certificate import make_certificate
 from tui_downloads.demo.content import digest
 from tui_downloads.demo.server import serve_in_thread
-from tui_downloads.engine import manager
+from tui_downloads.engine import endings
 from tui_downloads.engine.services import Defaults
 
 SIZE = 6_000_000
@@ -266,7 +266,7 @@ def resolver(monkeypatch):
 
 async def test_f38_a_name_that_does_not_exist_is_the_users_turn(bench, resolver):
     """The resolver says that there is no such name: no retries."""
-    bench.engine._desk.manager.network.probe = lambda host: True
+    bench.engine._desk.manager.endings.network.probe = lambda host: True
     resolver(socket.EAI_NONAME)
     view = await bench.failed(await bench.add("http://no-such-name.invalid/x.bin"))
     assert (view.error.code, view.attempts) == (Code.DNS_ERROR, 1) and "host name" in view.error.next_step
@@ -274,7 +274,7 @@ async def test_f38_a_name_that_does_not_exist_is_the_users_turn(bench, resolver)
 
 async def test_f38_a_resolver_that_fails_for_now_is_asked_again(bench, resolver):
     """A temporary failure waits and tries again."""
-    bench.engine._desk.manager.network.probe = lambda host: True
+    bench.engine._desk.manager.endings.network.probe = lambda host: True
     resolver(socket.EAI_AGAIN)
     view = await bench.failed(await bench.add("http://no-such-name.invalid/x.bin", options=Options(retries=1)))
     assert (view.error.code, view.attempts) == (Code.DNS_ERROR, 2)
@@ -289,11 +289,11 @@ async def test_f39_a_proxy_that_is_down_is_named(bench, unused_tcp_port):
 
 async def test_f40_being_offline_spends_no_tries(bench, unused_tcp_port):
     """Without a network a download waits however long it takes, and goes on when it is back."""
-    network, up = bench.engine._desk.manager.network, False
+    network, up = bench.engine._desk.manager.endings.network, False
     network.probe = lambda host: up
     id = await bench.add(f"http://127.0.0.1:{unused_tcp_port}/x.bin", options=Options(retries=1))
     waits = await bench.until(id, lambda view: view.state is State.WAITING)
-    assert (waits.waiting.reason, waits.attempts) == (manager.NO_NETWORK, 0)
+    assert (waits.waiting.reason, waits.attempts) == (endings.NO_NETWORK, 0)
     up = True
     view = await bench.failed(id)  # there is a network, and nobody listens there: its tries are spent
     assert (view.error.code, view.attempts) == (Code.NETWORK_ERROR, 2)

@@ -21,8 +21,8 @@ from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.spec import Change, Options
 from tui_downloads.demo.content import digest
+from tui_downloads.engine.endings import NO_SPACE
 from tui_downloads.engine.lock import EngineLock
-from tui_downloads.engine.manager import NO_SPACE
 from tui_downloads.files import flush, part
 from tui_downloads.files.faults import translate
 

@@ -187,7 +187,7 @@ async def test_a_parked_download_is_not_started_before_its_run_has_ended(bench, 
         download = manager.downloads[id]
         from tui_downloads.core.snapshots import Waiting
 
-        manager._wait(download, Waiting("no space", None, 0))
+        manager.endings.wait(download, Waiting("no space", None, 0))
         manager.background(manager.runners[id].stop())
 
     with held_up(monkeypatch, "checkpoint") as barrier:

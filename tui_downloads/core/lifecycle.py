@@ -50,6 +50,8 @@ class Move(StrEnum):
     RESUME = "resume"
     CANCEL = "cancel"
     RETRY = "retry"
+    YIELD = "yield"
+    """Fewer may run at once: it gives its seat back and keeps what is here."""
     STORE = "store"
     """The engine stops: back to what a restart should find."""
 
@@ -94,6 +96,7 @@ TABLE: dict[tuple[State, Move], tuple[State, tuple[Chore, ...]]] = {
     (_S.RESOLVING, _M.FAIL): (_S.FAILED, (_C.SAVE, _C.TELL)),
     (_S.RESOLVING, _M.PAUSE): (_S.PAUSING, (_C.STOP, _C.TELL)),
     (_S.RESOLVING, _M.CANCEL): (_S.CANCELLED, (_C.STOP, _C.SAVE, _C.TELL)),
+    (_S.RESOLVING, _M.YIELD): (_S.QUEUED, (_C.STOP, _C.ENQUEUE, _C.SAVE, _C.TELL)),
     (_S.RESOLVING, _M.STORE): (_S.QUEUED, (_C.STOP,)),
     (_S.TRANSFERRING, _M.VERIFY): (_S.VERIFYING, (_C.TELL,)),
     (_S.TRANSFERRING, _M.COMPLETE): (_S.COMPLETE, (_C.SAVE, _C.TELL)),
@@ -101,6 +104,7 @@ TABLE: dict[tuple[State, Move], tuple[State, tuple[Chore, ...]]] = {
     (_S.TRANSFERRING, _M.FAIL): (_S.FAILED, (_C.SAVE, _C.TELL)),
     (_S.TRANSFERRING, _M.PAUSE): (_S.PAUSING, (_C.STOP, _C.TELL)),
     (_S.TRANSFERRING, _M.CANCEL): (_S.CANCELLED, (_C.STOP, _C.SAVE, _C.TELL)),
+    (_S.TRANSFERRING, _M.YIELD): (_S.QUEUED, (_C.STOP, _C.ENQUEUE, _C.SAVE, _C.TELL)),
     (_S.TRANSFERRING, _M.STORE): (_S.QUEUED, (_C.STOP,)),
     (_S.WAITING, _M.WAKE): (_S.QUEUED, (_C.ENQUEUE, _C.TELL)),
     (_S.WAITING, _M.PAUSE): (_S.PAUSED, (_C.SAVE, _C.TELL)),

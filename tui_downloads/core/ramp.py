@@ -18,6 +18,8 @@ SHORT = 1.0
 """Seconds; work that ends sooner is not worth another connection."""
 STRETCH = 2 << 20
 """Bytes each connection should have before it; less where bytes are slow."""
+RECOVERS = 600.0
+"""Seconds after a refusal after which twice as many connections are tried again."""
 CALM = 1.0
 """Seconds in which further refusals belong to the first: connections of one step are refused together."""
 
@@ -33,7 +35,7 @@ class Ramp:
         self.cap = cap
         """What the user allows; may be set at any time."""
         self.ceiling = ceiling
-        """What the server is known to allow, or None."""
+        """What the server is known to allow this download, or None."""
         self._target = 1
         self._step = 1
         self._base: tuple[int, float] | None = None
@@ -61,6 +63,7 @@ class Ramp:
         `total` is how many bytes have come in all, `connections` how many are delivering (those that still wait for
         their answer left out), `remaining` how many bytes are missing, None where that is not known.
         """
+        self._recover(now)
         if connections < 1 or remaining is None:
             return self.target
         self._sample(now, total)
@@ -92,6 +95,12 @@ class Ramp:
             self.ceiling = max(1, (connections or self.target) // 2)
             self._target = min(self._target, self.ceiling)
         return self.target
+
+    def _recover(self, now: float) -> None:
+        """Let a refusal that was long ago count for less."""
+        if self._refused_at is not None and self.ceiling is not None and now - self._refused_at >= RECOVERS:
+            self.ceiling *= 2
+            self._refused_at = now if self.ceiling < self.cap else None
 
     def _sample(self, now: float, total: int) -> None:
         samples = self._samples

@@ -12,10 +12,14 @@ from .errors import Code, DownloadError
 
 LONGEST_PAUSE = 3600.0
 """Seconds; a server that asks for more is asked again sooner."""
-CEILING_LASTS = 86400.0
-"""Seconds for which a host's ceiling is believed."""
+MUCH = 64
+"""Connections that nobody opens to one host: a ceiling that has doubled to so many is forgotten."""
+CEILING_DOUBLES = 3600.0
+"""Seconds after which twice as many connections are tried again: a busy hour must not slow a host for a day."""
 BURST_OF_REFUSALS = 1.0
 """Seconds in which refusals belong together: connections that were opened together are refused together."""
+DOUBTS = 1000
+"""Hosts of which a single refusal is remembered."""
 PATIENCE = 8
 """Tries at least for a server that only asks us to wait."""
 ONCE = frozenset({404, 410, 421})
@@ -127,35 +131,53 @@ class Ceiling(Struct, frozen=True):
 class HostBook:
     """What was learned about hosts: ceilings 8, 4, 2, 1 where connections were refused, and times to come back."""
 
-    # Mutable state: the ceilings and the times, by host.
+    # Mutable state: the ceilings and the times, by host, and refusals that one path alone may have made.
     def __init__(self, ceilings: Iterable[Ceiling] = ()) -> None:
         self._ceilings = {ceiling.host: ceiling for ceiling in ceilings}
         self._later: dict[str, float] = {}
+        self._doubts: dict[str, tuple[str, float]] = {}
 
     def ceiling(self, host: str, now: float) -> int | None:
         """Give how many connections a host is believed to allow, or None if nothing is known."""
         known = self.known(host, now)
-        return None if known is None else known.connections
+        return None if known is None else known.connections << _doublings(known, now)
 
     def known(self, host: str, now: float) -> Ceiling | None:
-        """Give a host's ceiling with its reason while it is believed."""
+        """Give a host's ceiling as it was learned, with its reason, while it is remembered."""
         known = self._ceilings.get(host)
         # A clock that was set back must not make a ceiling eternal.
-        if known is not None and not 0 <= now - known.learned_at < CEILING_LASTS:
+        if known is not None and not 0 <= now - known.learned_at < _lasts(known):
             del self._ceilings[host]
             return None
         return known
 
-    def refused(self, host: str, connections: int, now: float, reason: str = "") -> int:
-        """Learn that a host refused the last of so many connections, and give its ceiling."""
+    def refused(self, host: str, connections: int, now: float, reason: str = "", *, path: str = "") -> int | None:
+        """Learn that a host refused the last of so many connections, and give its ceiling.
+
+        A refusal that may be about one `path` alone (a 403 is as often about a link as about a host) is believed of the
+        host when a second path is refused too; until then None is given where nothing else is known.
+        """
         known = self.known(host, now)
         if known is not None and now - known.learned_at < BURST_OF_REFUSALS:
             return known.connections
+        if path and not self._seconded(host, path, now):
+            return self.ceiling(host, now)
         below = max(1, connections // 2)
         if known is not None:
-            below = min(below, known.connections)
+            below = min(below, known.connections << _doublings(known, now))
         self._ceilings[host] = Ceiling(host, below, now, reason)
         return below
+
+    def _seconded(self, host: str, path: str, now: float) -> bool:
+        """Say whether another path was refused not long ago; if not, remember this one."""
+        other, at = self._doubts.get(host, ("", 0.0))
+        if other and other != path and 0 <= now - at < CEILING_DOUBLES:
+            del self._doubts[host]
+            return True
+        if len(self._doubts) >= DOUBTS:
+            self._doubts.clear()
+        self._doubts[host] = (path, now)
+        return False
 
     def hold(self, host: str, until: float) -> None:
         """Remember when a host may be asked again; an earlier time than is known changes nothing."""
@@ -173,15 +195,30 @@ class HostBook:
         """Believe nothing of a host."""
         self._ceilings.pop(host, None)
         self._later.pop(host, None)
+        self._doubts.pop(host, None)
 
     def explain(self, host: str, now: float) -> str:
         """Say in a sentence what limits a host, or give empty text."""
         known = self.known(host, now)
         if known is None:
             return ""
-        hours = max(1, round((known.learned_at + CEILING_LASTS - now) / 3600))
-        return f"{known}; forgotten in {hours} h."
+        doublings = _doublings(known, now)
+        if doublings:
+            known = Ceiling(host, known.connections << doublings, known.learned_at, known.reason)
+        minutes = max(1, round((CEILING_DOUBLES - (now - known.learned_at) % CEILING_DOUBLES) / 60))
+        hours = max(1, round((known.learned_at + _lasts(self._ceilings[host]) - now) / 3600))
+        return f"{known}; twice as many are tried in {minutes} min, forgotten in {hours} h."
 
     def __iter__(self) -> Iterator[Ceiling]:
         """Give the ceilings, to be stored."""
         return iter(list(self._ceilings.values()))
+
+
+def _doublings(known: Ceiling, now: float) -> int:
+    """Say how often a ceiling has doubled since it was learned."""
+    return int((now - known.learned_at) / CEILING_DOUBLES)
+
+
+def _lasts(known: Ceiling) -> float:
+    """Give the seconds for which a ceiling is remembered."""
+    return CEILING_DOUBLES * max(1, (MUCH // max(1, known.connections)).bit_length() - 1)

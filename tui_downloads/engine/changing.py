@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from tui_downloads.core import policy
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import Code, Conflict, DownloadError
-from tui_downloads.core.lifecycle import RUNNING, Move, State
+from tui_downloads.core.lifecycle import RUNNING, Move, State, can
 from tui_downloads.core.links import parse_link
 from tui_downloads.core.names import safe_name
 from tui_downloads.core.spec import AddRequest, Change
@@ -45,8 +45,8 @@ class Changing:
             self._manager.views.ended(download)
         before = target_of(download)
         resume = False
-        if self._touches_bytes(change) and download.state in (*RUNNING, State.PAUSING):
-            resume = download.state is not State.PAUSING
+        if self._touches_bytes(change) and self._at_work(download):
+            resume = download.state not in (State.PAUSING, State.PAUSED)
             await self._stop(download)
         try:
             await self._move_part(download, change, request, folder)
@@ -71,9 +71,15 @@ class Changing:
 
     async def _stop(self, download: Download) -> None:
         manager = self._manager
-        if download.state in RUNNING:
+        if can(download.state, Move.PAUSE):
+            manager.alarms.drop(download.id)
             manager.move(download, Move.PAUSE)
         await manager.drained(download)
+        await manager.halt([download])
+
+    def _at_work(self, download: Download) -> bool:
+        """Say whether somebody writes to a download's part; one that waits may still make its bytes safe."""
+        return download.state in (*RUNNING, State.PAUSING) or download.id in self._manager.runners
 
     def _judged(self, download: Download, change: Change) -> tuple[AddRequest, str]:
         """Merge a change into the request; nothing is touched."""
@@ -140,8 +146,11 @@ class Changing:
             download.url, download.host = request.url, f"{link.host}:{link.port}"
             for file in download.files:
                 file.urls = ()
+            self._at_new_host(download)
         if change.mirrors is not None and len(download.files) == 1:
             download.files[0].urls = ()
+        if change.max_time is not None:
+            self._manager.deadlines.changed(download)
         if change.checksum is not None:
             download.checksum = change.checksum or None
         if change.limit is not None:
@@ -159,6 +168,15 @@ class Changing:
             if download.id in self._manager.queue:
                 download.position = self._manager.queue.bottom(change.priority)
                 self._manager.enqueue(download)
+
+    def _at_new_host(self, download: Download) -> None:
+        """A download with another link waits for its new host's seat, and no more for what its old one asked."""
+        manager = self._manager
+        if download.state is State.WAITING:
+            manager.alarms.drop(download.id)
+            manager.move(download, Move.WAKE)
+        elif download.id in manager.queue:
+            manager.enqueue(download)
 
 
 def _moved(path: str, folder: str, name: str) -> str:

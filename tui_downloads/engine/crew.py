@@ -34,8 +34,7 @@ class Crew:
         self._seats = services.seats
         self._running: dict[asyncio.Future[Any], Worker] = {}
         self._seated: set[Worker] = set()
-        ceiling = services.seats.ceiling(transfer.mirrors[0].host)
-        self._ramp = Ramp(settings.connections, ceiling)
+        self._ramp = Ramp(settings.connections)
         if settings.connections_chosen:
             self._ramp.start_at(settings.connections)
         self._checkpoint: asyncio.Task[None] | None = None
@@ -112,29 +111,39 @@ class Crew:
     def _staff(self, now: float) -> None:
         plan = self._transfer.plan
         assert plan is not None
+        self._make_room()
         if now < self._hold_until and self._running:
             return
         want = 1
         if self._may_split():
+            host = self._transfer.mirrors[0].host
+            self._ramp.cap = min(self._most(), self._seats.most(host))
             delivering = sum(1 for worker in self._running.values() if worker.began)
             want = self._ramp.want(now, total=plan.written_total, connections=delivering, remaining=plan.left)
-            want = min(want, self._seats.fair(self._transfer.mirrors[0].host))
-            self._make_room(want)
+            want = min(want, self._seats.fair(host))
         while len(self._running) < want:
             mirror = self._pick(now)
             if mirror is None or not self._hire(mirror, now):
                 return
 
-    def _make_room(self, want: int) -> None:
-        """Give up a connection while more are open than a fair share: another download waits for its seat."""
-        leaving = sum(1 for worker in self._running.values() if worker.dismissed)
-        if len(self._running) - leaving <= want:
+    def _most(self) -> int:
+        """Say how many connections this download may have: its own number, or that of the limits at this moment."""
+        settings = self._transfer.settings
+        return settings.connections if settings.connections_chosen else self._seats.limits.per_download
+
+    def _make_room(self) -> None:
+        """Give up a connection while more are open than allowed, or than a fair share: others wait for its seat."""
+        staying = sum(1 for worker in self._running.values() if not worker.dismissed)
+        if staying <= 1:
             return
         for worker in reversed(self._running.values()):
-            if worker in self._seated and not worker.dismissed and worker.flow is not None:
-                if len(self._running) - leaving > self._seats.fair(worker.mirror.host):
-                    worker.dismissed = True
-                    worker.flow.abort(None)
+            if worker not in self._seated or worker.dismissed or worker.flow is None:
+                continue
+            host = worker.mirror.host
+            if staying > min(self._most(), self._seats.fair(host)) or self._seats.over(host) > 0:
+                worker.dismissed = True
+                self._seats.dismiss(host)
+                worker.flow.abort(None)
                 return
 
     def _pick(self, now: float) -> Mirror | None:
@@ -220,6 +229,8 @@ class Crew:
     def _leave(self, worker: Worker) -> None:
         if worker in self._seated:
             self._seated.discard(worker)
+            if worker.dismissed:
+                self._seats.dismissed(worker.mirror.host)
             self._seats.give(worker.mirror.host)
 
     def _ended(self, future: asyncio.Future[Any]) -> None:
@@ -258,8 +269,9 @@ class Crew:
             self._ramp.refused(now, len(self._running) + 1)
             self._hold_until = now + 5.0
             return
-        if others and self._refused(error):
-            self._seats.refused(mirror.host, self._ramp.refused(now, len(self._running) + 1), error)
+        if others and error.status in REFUSALS:
+            self._ramp.refused(now, len(self._running) + 1)
+            self._seats.refused(mirror.host, len(self._running) + 1, error, mirror.url.partition("?")[0])
             self._hold_until = now + min(30.0, error.retry_after or 1.0)
             return
         if not error.retry:
@@ -275,13 +287,6 @@ class Crew:
             return
         if self._failures > 3 or error.retry_after is not None:
             raise error
-
-    def _refused(self, error: DownloadError) -> bool:
-        return error.status in REFUSALS or (error.code is Code.NETWORK_ERROR and error.status is None and self._early())
-
-    def _early(self) -> bool:
-        """A connection that never began to speak was refused."""
-        return False
 
     async def _nobody(self) -> None:
         """Nobody works and nobody may be hired yet: wait for a mirror, or give up."""

@@ -419,6 +419,7 @@ class Desk:
         self.services.gates.change(limits)
         self.views.limits = limits
         self.views.describe()
+        self.manager.trim()
         self.views.publish()
         self.manager.pump_soon()
 

@@ -1,4 +1,4 @@
-"""The engine's loop side: records and their moves, who is admitted next, and how every run ended.
+"""The engine's loop side: records, their moves and their rows, and who is admitted next.
 
 Everything here runs on the engine's own loop, so nothing is locked. A decision comes from `core`, its chores are done
 here, and what outsiders may see is published by `Views`.
@@ -9,23 +9,20 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.download import Download
-from tui_downloads.core.errors import Code, DownloadError, TuiDownloadsError
+from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.lifecycle import ENDED, RUNNING, Chore, Move, State, can
 from tui_downloads.core.queue import Queue
-from tui_downloads.core.retries import Backoff, GiveUp, decide
-from tui_downloads.core.snapshots import Proof, Waiting
-from tui_downloads.files.base import Published
-from tui_downloads.files.space import device
 
 from .alarms import Alarms
 from .committer import Committer, Finished
-from .failures import view_of
+from .deadlines import Deadlines
+from .endings import Endings
 from .mounts import Mounts
-from .network import AGAIN, Network
 from .reach import Reaches
 from .runner import Runner
 from .services import Services
@@ -38,8 +35,6 @@ if TYPE_CHECKING:
     from .ticker import Ticker
 
 log = logging.getLogger("tui_downloads.engine")
-NO_SPACE = "no space left on the disk"
-NO_NETWORK = "there is no network; goes on when it is back"
 Listener = Callable[[str, Download], None]
 
 
@@ -52,7 +47,6 @@ class Manager:
         self.views = views
         self.resolver = resolver
         self.reaches = Reaches(services.defaults)
-        self.network = Network()
         self.mounts = Mounts(services.store)
         self.naming: Naming | None = None
         self.downloads: dict[str, Download] = views.downloads
@@ -77,8 +71,10 @@ class Manager:
         self._early: set[str] = set()
         """Queued downloads whose last run has not ended."""
         self.ticker: Ticker
+        self.deadlines = Deadlines(self)
+        self.endings = Endings(self)
         services.committer = Committer(
-            services.store, self.landed, self.told, unsaved=self._unsaved, alone=self._nobody_runs
+            services.store, self.endings.landed, self.endings.told, unsaved=self._unsaved, alone=self._nobody_runs
         )
 
     # Records ........................................................................................................
@@ -94,6 +90,7 @@ class Manager:
     def forget(self, download: Download) -> None:
         """Let go of a record."""
         self.alarms.drop(download.id)
+        self.deadlines.stop(download)
         self.queue.discard(download.id)
         self._by_gid.pop(download.gid, None)
         if self._by_target.get(target_of(download)) == download.id:
@@ -180,6 +177,7 @@ class Manager:
 
     def tell(self, download: Download) -> None:
         """Publish a download's state."""
+        self.deadlines.follow(download)
         self.views.touch(download)
         data: dict[str, object] = {}
         if download.state is State.COMPLETE:
@@ -292,6 +290,26 @@ class Manager:
         runner.start()
         self.ticker.wake()
 
+    def trim(self) -> None:
+        """Fewer may run at once: those that have no seat by the limits go back to the queue, the last in line first.
+
+        One that could not go on from where it is keeps its seat, for nothing that is here shall be fetched again.
+        """
+        limits, kept = self.services.seats.limits, 0
+        hosts: Counter[str] = Counter()
+        running = sorted(self.runners.values(), key=lambda run: (-run.download.priority, run.download.position))
+        for runner in running:
+            download, host = runner.download, runner.host
+            seated = kept < min(limits.downloads, limits.connections) and hosts[host] < limits.per_host
+            if not seated and can(download.state, Move.YIELD) and runner.resumable:
+                self.keep_note(download, "Went back to the queue: fewer downloads may run at once.")
+                self.endings.figures(runner)
+                self.move(download, Move.YIELD)
+                self.background(runner.stop())
+            else:
+                kept += 1
+                hosts[host] += 1
+
     def left(self, runner: Runner) -> None:
         """A runner has ended: its seat is free."""
         download = runner.download
@@ -316,154 +334,17 @@ class Manager:
             self.move(download, Move.WAKE)
         self.pump_soon()
 
-    # How runs end ...................................................................................................
-
-    def failed(self, runner: Runner, error: DownloadError) -> None:
-        """A run ended with an error: wait and try again, or fail."""
-        download = runner.download
-        self._figures(runner)
-        if download.state not in RUNNING:
-            if download.state is State.PAUSING:
-                self.move(download, Move.DRAINED)
-            return
-        waiting = self._waiting(runner, error)
-        if waiting is not None:
-            self._wait(download, waiting)
-            if error.code is Code.DISK_FULL:
-                self._park(runner)
-            elif waiting.reason == NO_NETWORK:
-                self.alarms.watch_network(download.id, lambda: self.network.probe(download.host))
-            return
-        download.error = view_of(error)
-        self._notes.setdefault(download.id, []).append((time.time(), f"Failed: {error.message}"))
-        self.move(download, Move.FAIL)
-        self.views.ended(download)
-
-    def _wait(self, download: Download, waiting: Waiting) -> None:
-        """Move to waiting and keep for what and until when."""
-        download.handle(Move.WAIT, time.time())
-        download.waiting = waiting
-        if waiting.until is not None:
-            self.alarms.after(download.id, waiting.until - time.time())
-        self._notes.setdefault(download.id, []).append((time.time(), f"Waits: {waiting.reason}"))
-        self.tell(download)
-        self.save_soon(download)
-
-    def _waiting(self, runner: Runner, error: DownloadError) -> Waiting | None:
-        """Say for what a failed run waits, or None when it has failed for good."""
-        download = runner.download
-        if error.code is Code.DISK_FULL:
-            if self.services.leftovers is not None:
-                # A `get` has nobody who would make room while it waits; its exit code says so instead.
-                return None
-            self.alarms.watch_space(download)
-            return Waiting(NO_SPACE, None, download.attempts)
-        options, defaults = download.request.options, self.services.defaults
-        if runner.progressed:
-            download.attempts = 0
-        # A `get` that never had a network fails like any other program; one that lost it waits.
-        offline = self.network.down(error, download.host) and (self.services.leftovers is None or download.done > 0)
-        decision = decide(
-            error,
-            download.attempts,
-            self.services.rng(),
-            retries=defaults.retries if options.retries is None else options.retries,
-            online=not offline,
-            backoff=Backoff(base=defaults.retry_base),
-        )
-        download.attempts = decision.tries
-        if isinstance(decision, GiveUp):
-            return None
-        now = time.time()
-        if offline:
-            return Waiting(NO_NETWORK, now + AGAIN, download.attempts)
-        if error.code is Code.RATE_LIMITED or decision.asked:
-            self.services.seats.book.hold(download.host, now + decision.wait)
-            self.queue.hold(download.host, now + decision.wait)
-        return Waiting(error.message, now + decision.wait, download.attempts)
-
-    def _park(self, full: Runner) -> None:
-        """A disk is full: everybody who writes to it stops, keeps what is here, and waits for room."""
-        disk = device(full.download.folder)
-        for runner in list(self.runners.values()):
-            download = runner.download
-            if runner is full or download.state is not State.TRANSFERRING or device(download.folder) != disk:
-                continue
-            self._figures(runner)
-            self._wait(download, Waiting(NO_SPACE, None, download.attempts))
-            self.alarms.watch_space(download)
-            self.background(runner.stop())
-
-    def crashed(self, runner: Runner, error: Exception) -> None:
-        """A fault of ours: keep what is here and say so."""
-        log.error("A download crashed", exc_info=error)
-        kind = type(error).__name__
-        self.failed(runner, DownloadError(Code.INTERNAL, f"Internal fault ({kind}): {error}", retry=False))
-
-    def skipped(self, runner: Runner, name: str) -> None:
-        """The target is there and stays; that is a completion."""
-        download = runner.download
-        download.name = name
-        download.meta["skipped"] = True
-        for file in download.files:
-            file.state, file.path = "skipped", name
-        if download.state in RUNNING:
-            self.move(download, Move.COMPLETE)
-            self.views.ended(download)
-
-    def completed_package(self, runner: Runner) -> None:
-        """Every chosen file of a package is here."""
-        download = runner.download
-        proofs = {file.proof for file in download.files if file.selected}
-        download.proof = proofs.pop() if len(proofs) == 1 else Proof.NONE
-        if download.state in RUNNING:
-            self.move(download, Move.COMPLETE)
-            self.views.ended(download)
-
-    def _figures(self, runner: Runner) -> None:
-        if runner.transfers and len(runner.download.files) == 1:
-            runner.absorb(runner.transfers[-1])
-
-    # Called by the committer ........................................................................................
-
-    def landed(self, item: Finished, outcome: Published | DownloadError) -> None:
-        """A file has its name, or could not get it; stored after this, told after that."""
-        download, file = item.download, item.file
-        if isinstance(outcome, DownloadError):
-            file.state, file.error = "failed", view_of(outcome)
-            if item.settled is None and download.state in (*RUNNING, State.PAUSING):
-                download.error = view_of(outcome)
-                download.handle(Move.FAIL, time.time())
-            item.transfer.release()
-            return
-        file.state, file.part = "complete", None
-        file.done = file.size = file.size if file.size is not None else file.done
-        if item.settled is not None:
-            file.path = f"{file.path[: file.path.rfind('/') + 1]}{outcome.name}"
-            return
-        file.path = download.name = outcome.name
-        if outcome.skipped:
-            download.meta["skipped"] = True
-        if can(download.state, Move.COMPLETE):
-            download.handle(Move.COMPLETE, time.time())
-        elif download.state not in ENDED:
-            log.error("A %s download was published", download.state.value)
-
-    async def told(self, items: Iterable[Finished]) -> None:
-        """The completions are stored: tell of them."""
-        for item in items:
-            item.transfer.drop_superseded()
-            if item.settled is None:
-                self.tell(item.download)
-                self.views.ended(item.download)
-
     # The log of a download ..........................................................................................
 
     def note(self, download: Download, sentence: str) -> None:
         """Add a sentence to a download's log, and tell of it."""
-        self._notes.setdefault(download.id, []).append((time.time(), sentence))
+        self.keep_note(download, sentence)
         self.save_soon(download)
         self.services.hub.emit("log", download.id, download.state.value, {"message": sentence})
+
+    def keep_note(self, download: Download, sentence: str) -> None:
+        """Add a sentence to a download's log; it is written with its row."""
+        self._notes.setdefault(download.id, []).append((time.time(), sentence))
 
     def notes(self, id: str) -> list[tuple[float, str]]:
         """List what was noted and not yet stored."""
@@ -497,6 +378,7 @@ class Manager:
         self.alarms.close()
         await asyncio.gather(*(runner.stop() for runner in list(self.runners.values())))
         await self.services.committer.drain()
+        self.deadlines.close()
         for download in list(self.downloads.values()):
             if download.state in RUNNING or download.state in (State.WAITING, State.PAUSING):
                 download.handle(Move.STORE, time.time())

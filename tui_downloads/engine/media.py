@@ -360,7 +360,7 @@ class Page:
         published = await publish(self._runner, file, made, stem.removesuffix(ending), download.folder)
         self._finished(published)
         if download.state in (State.VERIFYING, State.TRANSFERRING):
-            manager.completed_package(self._runner)
+            manager.endings.completed_package(self._runner)
         await self._runner.services.store.finish([download])
 
     def _finished(self, published: list[Published]) -> None:

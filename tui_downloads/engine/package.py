@@ -73,7 +73,7 @@ class PackageRunner:
             self._settle()
         if self._hopeless is not None or self._errors:
             raise self._hopeless or self._errors[0]
-        manager.completed_package(self._runner)
+        manager.endings.completed_package(self._runner)
 
     def _settle(self) -> None:
         """Put files that were interrupted back, and count what is here."""

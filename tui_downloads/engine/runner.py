@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import TYPE_CHECKING, Protocol
 
 from tui_downloads.core.download import Download, FileRecord
-from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.lifecycle import Move, State
 from tui_downloads.core.snapshots import Kind
 
@@ -42,7 +41,7 @@ class Work(Protocol):
 class Runner:
     """One download while it holds a seat; made anew each time it is admitted."""
 
-    # Mutable state: the transfers under way, the task, and when it was admitted.
+    # Mutable state: the transfers under way, the task, and the timer that ends it.
     def __init__(self, manager: Manager, download: Download) -> None:
         self.manager = manager
         self.services = manager.services
@@ -55,10 +54,10 @@ class Runner:
         """Fields that the source of a file wants sent, by the file's id."""
         self.described = False
         """A metalink that the server named was asked for, whatever came of it."""
-        self.began_at = time.monotonic()
         self.host = download.host
         self._done_before = download.done
         self._cancelled = False
+        self._timer: asyncio.Timeout | None = None
 
     def start(self) -> None:
         self.task = asyncio.get_running_loop().create_task(self._run())
@@ -76,6 +75,17 @@ class Runner:
         self.cancel()
         if self.task is not None and not self.task.done():
             await asyncio.wait([self.task])
+
+    def limit(self, left: float | None) -> None:
+        """Let the work end when so many seconds have passed, or None for no limit."""
+        if self._timer is not None and not self._timer.expired() and self.task is not None and not self.task.done():
+            self._timer.reschedule(None if left is None else asyncio.get_running_loop().time() + left)
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a later run would go on from every byte that is here."""
+        known = [transfer.resource for transfer in self.transfers if transfer.part is not None]
+        return self.work is None and all(found and found.ranges and found.size is not None for found in known)
 
     @property
     def done(self) -> int:
@@ -105,42 +115,28 @@ class Runner:
     # The work .......................................................................................................
 
     async def _run(self) -> None:
-        download = self.download
-        limit = self._time_left()
+        download, deadlines = self.download, self.manager.deadlines
+        self._timer = asyncio.timeout(deadlines.left(download))
         try:
-            if limit is None:
+            async with self._timer:
                 await self._work()
-            elif limit <= 0:
-                raise TimeoutError
-            else:
-                async with asyncio.timeout(limit):
-                    await self._work()
         except TimeoutError as error:
-            if limit is None:
-                self.manager.crashed(self, error)
-                return
-            self.manager.failed(self, DownloadError(Code.DOWNLOAD_TIMEOUT, f"Took longer than {self._max_time():g} s."))
+            if self._timer.expired():
+                self.manager.endings.failed(self, deadlines.error(download))
+            else:
+                self.manager.endings.crashed(self, error)
         except DownloadError as error:
-            self.manager.failed(self, error)
+            self.manager.endings.failed(self, error)
         except Skipped as skipped:
-            self.manager.skipped(self, skipped.name)
+            self.manager.endings.skipped(self, skipped.name)
         except Exception as error:
-            self.manager.crashed(self, error)
+            self.manager.endings.crashed(self, error)
         finally:
-            download.active_seconds += time.monotonic() - self.began_at
             for transfer in self.transfers:
                 self.services.gates.leave(transfer)
-            if download.state in (State.PAUSING, State.WAITING) and self.transfers:
+            if download.state in (State.PAUSING, State.WAITING, State.QUEUED) and self.transfers:
                 self.absorb(self.transfers[-1])  # what its connections held is written by now
             self.manager.left(self)
-
-    def _max_time(self) -> float | None:
-        own = self.download.request.options.max_time
-        return self.services.defaults.max_time if own is None else own
-
-    def _time_left(self) -> float | None:
-        limit = self._max_time()
-        return None if not limit else limit - self.download.active_seconds
 
     async def _work(self) -> None:
         download, resolver = self.download, self.manager.resolver

@@ -10,6 +10,9 @@ from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.retries import Ceiling, HostBook
 from tui_downloads.core.snapshots import Limits
 
+OF_THE_HOST = frozenset({429, 503})
+"""Statuses that speak of the client's requests as a whole; any other refusal may be about one path."""
+
 
 class Seats:
     """Counts connections against the limits and the ceilings of hosts."""
@@ -23,6 +26,8 @@ class Seats:
         """Running downloads by host."""
         self.waiting: dict[str, int] = {}
         """Downloads that could run but for a seat at their host."""
+        self.leaving: Counter[str] = Counter()
+        """Connections by host that were told to end because fewer are allowed."""
         self.freed: Callable[[], None] = lambda: None
         """Told when a seat is free that somebody waits for."""
         self.book = HostBook()
@@ -39,9 +44,10 @@ class Seats:
 
     def free(self, host: str) -> int:
         """Say how many more connections a host may have at this moment."""
-        return max(0, min(self.limits.connections - self.total, self._most(host) - self.by_host[host]))
+        return max(0, min(self.limits.connections - self.total, self.most(host) - self.by_host[host]))
 
-    def _most(self, host: str) -> int:
+    def most(self, host: str) -> int:
+        """Say how many connections a host may have, by the limits and by what was learned."""
         ceiling = self.ceiling(host)
         return self.limits.per_host if ceiling is None else min(self.limits.per_host, ceiling)
 
@@ -50,7 +56,25 @@ class Seats:
         waiting = self.waiting.get(host, 0)
         if not waiting:
             return self.limits.connections
-        return max(1, self._most(host) // (self.guests[host] + waiting))
+        return max(1, self.most(host) // (self.guests[host] + waiting))
+
+    def over(self, host: str) -> int:
+        """Say how many connections of a host have to go because the limits are lower than they were.
+
+        What a host was learned to refuse closes nothing: connections that deliver are the ones it accepted.
+        """
+        staying = self.by_host[host] - self.leaving[host]
+        return max(staying - self.limits.per_host, self.total - self.leaving.total() - self.limits.connections)
+
+    def dismiss(self, host: str) -> None:
+        """A connection is told to end; it has its seat until it has."""
+        self.leaving[host] += 1
+
+    def dismissed(self, host: str) -> None:
+        """A connection that was told to end has ended; its seat is given back apart from this."""
+        self.leaving[host] -= 1
+        if self.leaving[host] <= 0:
+            del self.leaving[host]
 
     def admit(self, host: str) -> None:
         """A download begins to run: it has a seat of its own."""
@@ -86,10 +110,11 @@ class Seats:
         if self.waiting.get(host):
             self.freed()
 
-    def refused(self, host: str, connections: int, error: DownloadError) -> None:
-        """Learn that a host refused the last of so many connections."""
+    def refused(self, host: str, connections: int, error: DownloadError, path: str) -> None:
+        """Learn that a host refused the last of so many connections to a path."""
         now = time.time()
-        self.book.refused(host, connections, now, error.message)
+        before = self.book.known(host, now)
+        self.book.refused(host, connections, now, error.message, path="" if error.status in OF_THE_HOST else path)
         ceiling = self.book.known(host, now)
-        if ceiling is not None:
+        if ceiling is not None and ceiling is not before:
             self.learned(ceiling)
