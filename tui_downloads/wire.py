@@ -23,6 +23,7 @@ from functools import cache
 from operator import attrgetter
 from typing import Any, TypeVar
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import asdict, fields
 
@@ -66,7 +67,7 @@ RULES: dict[tuple[type, str], Bounds] = {
     (Change, "priority"): (-1000, 1000),
     (Change, "connections"): (1, 64),
     (Change, "max_time"): (0.1, 10 * 365 * 86400),
-    (Limits, "downloads"): (0, 1000),
+    (Limits, "downloads"): (1, 1000),
     (Limits, "connections"): (1, 4096),
     (Limits, "per_host"): (1, 256),
     (Limits, "per_download"): (1, 64),
@@ -134,14 +135,12 @@ def encode(value: Any) -> bytes:
 
 
 def to_bytes(value: Any) -> bytes:
-    """Write what `dump` gave as UTF-8 JSON that every reader accepts."""
+    """Write what `dump` gave as UTF-8 JSON that every reader accepts; numbers that JSON has not become null."""
     try:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    except ValueError:
-        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    try:
-        return text.encode()
+        return msgspec.json.encode(value)
     except UnicodeEncodeError:
+        # A name with stray bytes: rare, so the slow way is good enough.
+        text = json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return _LONE.sub("\ufffd", text).encode()
 
 

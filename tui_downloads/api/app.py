@@ -6,6 +6,7 @@ its decoded path once, and what was matched is what is authorised and what the d
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import uuid
@@ -110,13 +111,13 @@ class Root:
         if found.endpoint is None:
             await self._refuse(call, _missing(found), receive, send)
             return
-        problem = self._let_in(call, found.endpoint)
+        problem = await self._let_in(call, found.endpoint)
         if problem is not None:
             await self._refuse(call, problem, receive, send)
             return
         await self._forward(call, found.endpoint, prefix, receive, send)
 
-    def _let_in(self, call: Call, endpoint: Endpoint) -> Problem | None:
+    async def _let_in(self, call: Call, endpoint: Endpoint) -> Problem | None:
         """Authorise on what was matched."""
         scope, headers, dialect = call.scope, call.headers, call.found.dialect
         method = scope.get("method", "GET")
@@ -128,10 +129,11 @@ class Root:
             return None
         result = self._session(call, dialect, endpoint, peer)
         if isinstance(result, Refused):
-            extra = {"retry-after": str(result.retry_after)} if result.retry_after else {}
-            if result.status == 401:
-                extra["www-authenticate"] = 'Bearer realm="tui-downloads"'
-            return of_status(result.status, result.detail, extra)
+            await asyncio.sleep(result.delay)
+            extra = {"www-authenticate": 'Bearer realm="tui-downloads"'}
+            if result.retry_after:
+                extra["retry-after"] = str(result.retry_after)
+            return of_status(401, result.detail, extra)
         call.session = result
         if not result.caller.may(endpoint.needs):
             return of_status(403, f"This needs the scope {endpoint.needs}.")

@@ -2,8 +2,9 @@
 
 No trust comes from an address, from Host or from X-Forwarded-*. The Unix socket is its own proof (only its owner can
 open it), a no-auth listener lets in the restricted user `local`, everybody else shows a token in a header. A failed
-try costs its peer a point; when the points are gone failures are answered with 429 until time gives some back. A right
-token is never refused for its peer's failures, so nobody can be locked out: the tokens can't be guessed anyway.
+try costs its peer a point; when the points are gone, each failure is answered late and with Retry-After until time
+gives some back, and as a peer has only so many connections, that bounds its guesses. It stays a 401: waiting makes no
+wrong token right. A right token is never held up for its peer's failures, so nobody can be locked out.
 """
 
 from __future__ import annotations
@@ -80,10 +81,11 @@ class Session(Guarded, frozen=True):
 class Refused(Struct, frozen=True):
     """Nobody was let in."""
 
-    status: int
-    """401, or 429 when the peer failed too often."""
     detail: str
     retry_after: int = 0
+    """Seconds to wait when the peer failed too often, else 0."""
+    delay: float = 0.0
+    """Seconds the answer is to be held back."""
 
 
 class Auth:
@@ -128,7 +130,7 @@ class Auth:
             session = self.by_ticket(ticket, peer)
             return session or self.failed(peer, "The ticket is not valid.")
         if not secret:
-            return Refused(401, "A token is needed: send the header Authorization: Bearer TOKEN.")
+            return Refused("A token is needed: send the header Authorization: Bearer TOKEN.")
         return self.by_secret(secret, peer) or self.failed(peer, "The token is not valid.")
 
     def by_secret(self, secret: str, peer: str = "") -> Session | None:
@@ -200,8 +202,8 @@ class Auth:
         audit("auth.failed", "", peer, limited=points < 1.0)
         if points < 1.0:
             wait = max(1, round((1.0 - points) * settings.failure_refill))
-            return Refused(429, "Too many failed tries; wait a little.", wait)
-        return Refused(401, detail)
+            return Refused("Too many failed tries; wait a little.", wait, settings.failure_delay)
+        return Refused(detail)
 
 
 def credential(authorization: str, *, basic: bool = False) -> tuple[str, str]:

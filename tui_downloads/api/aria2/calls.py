@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Awaitable, Callable
@@ -75,7 +76,13 @@ class Calls:
         self.methods = methods
 
     async def run(self, found: Any, sender: Sender) -> tuple[Any, int]:
-        """Answer a parsed request, one call or a batch, and give its HTTP status."""
+        """Answer a parsed request, one call or a batch, and give its HTTP status; guessers of tokens wait for it."""
+        answer = await self._run(found, sender)
+        if sender.limited:
+            await asyncio.sleep(self.desk.context.settings.failure_delay)
+        return answer
+
+    async def _run(self, found: Any, sender: Sender) -> tuple[Any, int]:
         if isinstance(found, dict):
             return await self._single(found, sender)
         if len(found) > MOST_CALLS:
@@ -148,7 +155,7 @@ class Calls:
         if found is None:
             if secret and not sender.failed:
                 sender.failed = True
-                sender.limited = self.desk.context.auth.failed(sender.peer, "").status == 429
+                sender.limited = self.desk.context.auth.failed(sender.peer, "").retry_after > 0
             raise RpcError("Unauthorized", status=429 if sender.limited else 400)
         if self.desk.drop_in and found.via == "no-auth":
             return replace(found, caller=Caller("local", ADMIN))

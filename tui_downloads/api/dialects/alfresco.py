@@ -309,8 +309,9 @@ def _tickets(app: FastAPI, context: Context) -> None:
         session: Session | None = auth.local(door_of(request), peer) or auth.by_secret(password, peer)
         if session is None:
             refused = auth.failed(peer, "Login failed.")
+            await asyncio.sleep(refused.delay)
             headers = {"retry-after": str(refused.retry_after)} if refused.retry_after else {}
-            return error(429 if refused.status == 429 else 403, refused.detail, headers)
+            return error(429 if refused.retry_after else 403, refused.detail, headers)
         context.audit("login", session.user, peer)
         return answer({"entry": {"id": auth.ticket(session), "userId": user}}, 201)
 

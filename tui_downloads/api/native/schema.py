@@ -13,7 +13,7 @@ from msgspec.structs import fields
 
 from tui_downloads import wire
 from tui_downloads.core.snapshots import DownloadView, Query
-from tui_downloads.core.spec import AddRequest
+from tui_downloads.core.spec import AddRequest, Change
 
 from .queries import Sort
 
@@ -23,8 +23,10 @@ REF = "#/components/schemas/"
 WORDS: dict[tuple[type, str], Schema] = {
     (Query, "sort"): {"type": "string", "enum": [sort.value for sort in Sort]},
     (AddRequest, "duplicate"): {"type": "string", "enum": ["allow", "existing", "refuse"]},
+    (AddRequest, "url"): {"type": "string", "minLength": 1, "maxLength": wire.LONGEST_TEXT},
+    (Change, "url"): {"anyOf": [{"type": "string", "minLength": 1, "maxLength": wire.LONGEST_TEXT}, {"type": "null"}]},
 }
-"""Texts of which only some words are taken."""
+"""Texts of which only some are taken."""
 
 
 class Schemas:
