@@ -22,6 +22,8 @@ RECENT = 500
 """Ended downloads that stay in the snapshot."""
 EVERY = 0.05
 """Seconds between two publications while somebody looks."""
+REST = 10
+"""Times as long as a publication took there is none: a list of a hundred thousand must not cost the transfers much."""
 WATCHED = 10.0
 """Seconds after which a reader that did not ask again is taken for gone."""
 
@@ -38,6 +40,8 @@ class Views:
         self.connections = 0
         self.forgotten: Callable[[str], None] = lambda _: None
         self._views: dict[str, DownloadView] = {}
+        self._counts = dict.fromkeys(State, 0)
+        self._rest = 0.0
         self._old: set[str] = set()
         self._recent: OrderedDict[str, None] = OrderedDict()
         self._snapshot = Snapshot(info=info, limits=limits)
@@ -83,7 +87,7 @@ class Views:
             return self._views[download.id]
         view = download.view()
         if download.id in self.downloads:
-            self._views[download.id] = view
+            self._keep(view)
             self._old.discard(download.id)
             self._changed = True
         return view
@@ -104,7 +108,9 @@ class Views:
     def drop(self, id: str) -> None:
         """Forget a record and its view."""
         self.downloads.pop(id, None)
-        self._views.pop(id, None)
+        view = self._views.pop(id, None)
+        if view is not None:
+            self._counts[view.state] -= 1
         self._old.discard(id)
         self._recent.pop(id, None)
         self._changed = True
@@ -126,11 +132,21 @@ class Views:
 
     def _arm(self) -> None:
         if self._timer is None and self._loop is not None and not self._loop.is_closed():
-            self._timer = self._loop.call_later(EVERY, self._tick)
+            self._timer = self._loop.call_later(max(EVERY, self._rest), self._tick)
 
     def _tick(self) -> None:
         self._timer = None
+        began = time.monotonic()
         self.publish()
+        self._rest = REST * (time.monotonic() - began)
+
+    def _keep(self, view: DownloadView) -> None:
+        """Put a view in place of the one before."""
+        before = self._views.get(view.id)
+        if before is not None:
+            self._counts[before.state] -= 1
+        self._counts[view.state] += 1
+        self._views[view.id] = view
 
     def publish(self) -> Snapshot:
         """Make the views that are old and put a new snapshot in place."""
@@ -140,7 +156,7 @@ class Views:
         for id in old:
             download = self.downloads.get(id)
             if download is not None:
-                self._views[id] = download.view()
+                self._keep(download.view())
         self._snapshot = Snapshot(
             revision=self._snapshot.revision + 1,
             at=time.time(),
@@ -152,15 +168,13 @@ class Views:
         return self._snapshot
 
     def _totals(self) -> Totals:
-        counts = dict.fromkeys(State, 0)
-        for download in self.downloads.values():
-            counts[download.state] += 1
+        counts = self._counts
         waiting, paused = counts[State.WAITING], counts[State.PAUSED] + counts[State.PAUSING]
         queued = counts[State.QUEUED]
         ended = sum(counts[state] for state in ENDED)
         return Totals(
             speed=self.speed,
-            active=len(self.downloads) - waiting - paused - queued - ended,
+            active=len(self._views) - waiting - paused - queued - ended,
             queued=queued,
             waiting=waiting,
             paused=paused,
