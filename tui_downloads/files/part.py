@@ -27,6 +27,7 @@ from .peek import JOURNAL, PART, peek
 from .records import JournalState, Mark
 
 _IOV_MAX = min(1024, os.sysconf("SC_IOV_MAX")) if hasattr(os, "sysconf") else 16
+_NO_SPLICE = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _SAMPLE = 4096
 """Bytes at the first safe offset by which a copied part is known."""
 
@@ -223,7 +224,7 @@ class PartFile:
                 try:
                     moved = os.splice(pipe, self._fd, count, offset_dst=offset)
                 except OSError as error:
-                    if error.errno != errno.EINVAL:
+                    if error.errno not in _NO_SPLICE:
                         raise
                     data = os.read(pipe, count)  # a file system that takes nothing from pipes
                     positioned.write(self._fd, offset, [data])
