@@ -9,14 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tui_downloads.core.errors import DownloadError
+from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.names import collision_key
 from tui_downloads.core.spec import OnConflict
-from tui_downloads.engine.layout import claim_folder, lay_out
+from tui_downloads.engine.layout import claim_folder, lay_out, place_in
 from tui_downloads.sources.base import FileSpec
 
 
 def places(*paths: str, **more) -> list[str]:
-    return [record.path for record in lay_out("P", [FileSpec(("http://a.test/x",), path) for path in paths], **more)]
+    specs = [FileSpec(("http://a.test/x",), path) for path in paths]
+    return [record.path for record in place_in("P", lay_out(specs, **more))]
 
 
 @pytest.mark.parametrize("paths,expected", [
@@ -42,10 +45,15 @@ def test_a_folder_that_repeats_the_title_is_left_out():
 def test_numbers_paths_and_globs_choose():
     """Nothing chosen is everything."""
     specs = [FileSpec((), path, renew="1") for path in ("a.txt", "d/b.txt", "d/c.bin")]
-    chosen = [[record.selected for record in lay_out("P", specs, select=select)] for select in
-              (None, ["1"], ["d/b.txt"], ["*.txt"], ["d/*"], ["nothing"])]  # fmt: skip
-    assert chosen == [[True] * 3, [True, False, False], [False, True, False], [True, True, False], [False, True, True],
-                      [False] * 3]  # fmt: skip
+    chosen = [[record.selected for record in lay_out(specs, select=select)] for select in
+              (None, ["1"], ["d/b.txt"], ["*.txt"], ["d/*"])]  # fmt: skip
+    assert chosen == [[True] * 3, [True, False, False], [False, True, False], [True, True, False], [False, True, True]]
+
+
+def test_a_choice_of_nothing_is_an_error():
+    """A pattern that no file has is a mistake, and no package without files."""
+    with pytest.raises(DownloadError, match="None of the package's 1 files"):
+        lay_out([FileSpec((), "a.txt", renew="1")], select=["*.iso"])
 
 
 @given(st.lists(st.text(alphabet="aA.é/\\ \x00:\u202e", max_size=8), min_size=1, max_size=30))

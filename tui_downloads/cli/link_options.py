@@ -15,6 +15,8 @@ from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.link_list import parse_header, parse_size, read, to_request
 from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
 
+from . import package_options
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 _POSITIVE = click.FloatRange(0, min_open=True)
@@ -52,7 +54,7 @@ _OPTIONS: list[Callable[[Any], Any]] = [
 
 def link_options(function: F) -> F:
     """Give a command the options of a link."""
-    for option in reversed(_OPTIONS):
+    for option in reversed([*_OPTIONS, *package_options.OPTIONS]):
         function = option(function)
     return function
 
@@ -132,6 +134,7 @@ def requests_of(urls: Sequence[str], values: dict[str, Any], base: AddRequest) -
         options=replace(options_of(values), category=base.options.category),
         credentials=credentials_of(values),
     )
+    base = package_options.with_package(base, values)
     spelt = urls
     if values["patterns"]:
         from tui_downloads.core.patterns import expand
@@ -140,6 +143,7 @@ def requests_of(urls: Sequence[str], values: dict[str, Any], base: AddRequest) -
     requests = [replace(base, url=url) for url in spelt]
     for path in values["input_file"]:
         requests += [to_request(entry, replace(base, name=None, mirrors=())) for entry in read(lines_of(path))]
+    requests += package_options.listed(replace(base, mirrors=()), values["list_file"])
     if len(requests) > 1 and (values["output"] is not None or values["mirror"]):
         raise click.UsageError("-o and --mirror go with one link only.")
     if values["checksum"] and len(requests) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -50,12 +50,14 @@ def foreground_setup(folder: str, parallel: int, rate: int, *, history: bool) ->
     """
     paths = folders.find()
     limits, usual, remembered = Limits(), Defaults(), True
+    extras: dict[str, Any] = {}
     if _says_anything(paths.settings_file):
         # Imported only where there is something to read: `get` shall send its first byte soon.
         from tui_downloads.config.load import load
 
         settings = load(paths.settings_file)
         limits, usual, remembered = settings.limits(), defaults(settings), settings.history.enabled
+        extras = _extras(settings)
     limits = replace(limits, downloads=parallel, connections=max(256, parallel))
     return Setup(
         folder=folder,
@@ -66,7 +68,13 @@ def foreground_setup(folder: str, parallel: int, rate: int, *, history: bool) ->
         forbidden=paths.private,
         history=history and remembered,
         name="get",
+        extras=extras,
     )
+
+
+def _extras(settings: Settings) -> dict[str, Any]:
+    """Give what the sources of packages and media pages want to know."""
+    return {"masv_api": settings.endpoint.masv_api, "media": settings.media}
 
 
 def _says_anything(file: str) -> bool:
@@ -89,5 +97,5 @@ def embedded_setup(settings: Settings, paths: folders.Paths) -> Setup:
         forbidden=paths.private,
         history=settings.history.enabled,
         rules=Rules.of(settings),
-        extras={"masv_api": settings.endpoint.masv_api, "media": settings.media},
+        extras=_extras(settings),
     )

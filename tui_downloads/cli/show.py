@@ -46,7 +46,10 @@ def _print(detail: DetailView) -> None:
             printed.line(f"{name:<10} {value}")
     if len(detail.files) > 1:
         for file in detail.files:
-            printed.line(f"  file {file.id:<4} {file.state:<12} {size(file.size):>10}  {file.path}")
+            state = file.state if file.selected else "left out"
+            printed.line(f"  file {file.id:<4} {state:<12} {size(file.size):>10}  {file.path}")
+            if file.error is not None:
+                printed.line(f"       {file.error.code}: {file.error.message}")
     for at, sentence in detail.log[-LOG:]:
         printed.line(f"  {printed.moment(at)}  {sentence}")
     if view.error is not None:

@@ -117,6 +117,8 @@ class Changing:
             if not change.name.strip():
                 raise DownloadError(Code.INVALID_OPTION, "A name can't be empty.")
             request = replace(request, name=safe_name(change.name))
+        if change.selected is not None:
+            request = _selecting(download, request, change.selected)
         folder = download.folder
         if change.folder is not None:
             folder = self._adding.target(change.folder, request.policy.folders)
@@ -177,6 +179,19 @@ class Changing:
             manager.move(download, Move.WAKE)
         elif download.id in manager.queue:
             manager.enqueue(download)
+
+
+def _selecting(download: Download, request: AddRequest, selected: frozenset[str]) -> AddRequest:
+    """Judge a choice of files; one made before they are known is kept for when they are.
+
+    Raises:
+        DownloadError: it leaves nothing.
+    """
+    if download.files and not any(file.id in selected for file in download.files):
+        raise DownloadError(Code.INVALID_OPTION, "Choose at least one of the files, or cancel the download.")
+    if download.files:
+        return request
+    return replace(request, source={**request.source, "select": sorted(selected)})
 
 
 def _moved(path: str, folder: str, name: str) -> str:

@@ -51,11 +51,14 @@ def _name_of(url: str) -> str:
     return safe_name(last, replace="") if last else safe_name(parse_link(url).host, replace="")
 
 
-def lay_out(root: str, specs: Sequence[FileSpec], *, title: str = "", select: Any = None) -> list[FileRecord]:
-    """Make the records of files, their paths below `root`.
+def lay_out(specs: Sequence[FileSpec], *, title: str = "", select: Any = None) -> list[FileRecord]:
+    """Make the records of files, their paths relative to a folder of their own.
 
     What a name can't hold is removed. Paths that fall together where case or composition is folded are numbered, and
     so is a file that stands where others have a folder.
+
+    Raises:
+        DownloadError: INVALID_OPTION where `select` chooses nothing.
     """
     paths = [_path(spec) for spec in specs]
     head = f"{safe_name(title, replace='')}/" if title else ""
@@ -68,17 +71,31 @@ def lay_out(root: str, specs: Sequence[FileSpec], *, title: str = "", select: An
         records.append(
             FileRecord(
                 id=str(number),
-                path=f"{root}/{place}" if root else place,
+                path=place,
                 original=spec.path[:4096],
                 urls=spec.urls,
                 size=spec.size,
-                selected=_selected(select, str(number), place),
+                selected=chosen(select, str(number), place),
                 digests=spec.digests,
                 pieces=pieces_of(spec),
                 renew=spec.renew,
             )
         )
+    if not any(record.selected for record in records):
+        raise DownloadError(
+            Code.INVALID_OPTION,
+            f"None of the package's {len(records)} files is among those chosen.",
+            next_step="Choose by number, path or glob, such as *.iso; the log and the details name the files.",
+        )
     return records
+
+
+def place_in(folder: str, records: Iterable[FileRecord]) -> list[FileRecord]:
+    """Put the records of files into their folder."""
+    placed = list(records)
+    for record in placed:
+        record.path = f"{folder}/{record.path}"
+    return placed
 
 
 def pieces_of(spec: FileSpec) -> tuple[str, int, tuple[str, ...]] | None:
@@ -132,7 +149,7 @@ class Places:
         return f"{folder}{slash}{chosen}"
 
 
-def _selected(select: Any, number: str, path: str) -> bool:
+def chosen(select: Any, number: str, path: str) -> bool:
     """Say whether a file is chosen: by its number, its path, or a glob; nothing chosen is all."""
     if not isinstance(select, list | tuple) or not select:
         return True

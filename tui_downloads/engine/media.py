@@ -37,7 +37,7 @@ from tui_downloads.sources.media import Choice, Media, Step, Way
 from tui_downloads.store.base import Intent
 
 from . import ytdlp
-from .layout import claim_folder, lay_out
+from .layout import claim_folder, lay_out, place_in
 from .package import PackageRunner
 from .resolver import ask
 from .staging import staging_of
@@ -223,13 +223,14 @@ async def _lay_out(runner: Runner, found: Media) -> None:
     download, request = runner.download, runner.download.request
     conflict = request.options.on_conflict or runner.services.defaults.on_conflict
     title = request.name or found.title
-    name = await asyncio.to_thread(claim_folder, download.folder, title, download.url, conflict)
     width = len(str(len(found.entries)))
     specs = [
         FileSpec(urls=(), path=f"{entry.index:0{width}} {entry.title or 'media'}".replace("/", " "), renew=entry.url)
         for entry in found.entries
     ]
-    download.files = lay_out(name, specs, select=request.source.get("select"))
+    files = lay_out(specs, select=request.source.get("select"))
+    name = await asyncio.to_thread(claim_folder, download.folder, title, download.url, conflict)
+    download.files = place_in(name, files)
     download.name = name
     download.meta["playlist_total"] = len(found.entries)
     _describe(runner, found)

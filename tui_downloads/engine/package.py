@@ -174,8 +174,7 @@ class PackageRunner:
         self._download.done = sum(file.done for file in chosen)
 
     def _note(self, sentence: str) -> None:
-        download = self._download
-        self._runner.services.hub.emit("log", download.id, download.state.value, {"message": sentence})
+        self._runner.manager.note(self._download, sentence)
 
     def _tell(self, file: FileRecord) -> None:
         download = self._download

@@ -23,7 +23,7 @@ from tui_downloads.sources.base import Dialogue, FileSpec, Question, Reply, Reso
 from tui_downloads.transport.base import Flow, Reach, Request, Take, Transport
 
 from .detours import Unfold
-from .layout import claim_folder, lay_out, pieces_of
+from .layout import claim_folder, lay_out, pieces_of, place_in
 from .mirror import Mirror
 from .reach import stranger
 from .services import SMALL
@@ -311,7 +311,7 @@ class Resolver:
     async def _take_one(self, runner: Runner, resolved: Resolved) -> None:
         """A list of one file: the download stays a link, with its mirrors."""
         download, spec = runner.download, resolved.files[0]
-        (file,) = lay_out("", (spec,))
+        (file,) = lay_out((spec,))
         file.path = download.request.name or file.path.rpartition("/")[2]
         file.urls = allowed(spec, download)
         if not file.urls:
@@ -334,8 +334,9 @@ class Resolver:
             _note(runner, f"{blocked} files lie on domains that the policy blocks; they are left out.")
         title = resolved.title or request.title
         conflict = request.options.on_conflict or runner.services.defaults.on_conflict
+        files = lay_out(usable, title=title, select=request.source.get("select"))
         name = await asyncio.to_thread(claim_folder, download.folder, request.name or title, download.url, conflict)
-        download.files = lay_out(name, usable, title=title, select=request.source.get("select"))
+        download.files = place_in(name, files)
         download.kind = Kind.PACKAGE
         download.name, download.title = name, download.title or title or name
 
@@ -380,5 +381,4 @@ def _all_blocked() -> DownloadError:
 
 
 def _note(runner: Runner, sentence: str) -> None:
-    download = runner.download
-    runner.services.hub.emit("log", download.id, download.state.value, {"message": sentence})
+    runner.manager.note(runner.download, sentence)
