@@ -84,6 +84,18 @@ async def test_f42_a_file_that_does_not_fit_waits_before_its_first_byte(bench, d
     await bench.complete(await bench.add(bench.server.file(2_000_000, "fits.bin"), folder=str(disk)))
 
 
+async def test_f42_a_small_file_waits_for_room_too(bench, disk):
+    """What is in memory when the disk is full waits as a part does, and is written when there is room."""
+    plug = fill(disk)
+    id = await bench.add(bench.server.file(200_000, "small.bin"), folder=str(disk))
+    view = await bench.until(id, lambda view: view.state is State.WAITING)
+    assert (view.waiting.reason, view.error) == (NO_SPACE, None)
+    plug.unlink()
+    view = await bench.complete(id)
+    assert sha(disk / "small.bin") == digest("small.bin", 200_000)
+    assert view.attempts == 0
+
+
 def sha(path: Path) -> str:
     import hashlib
 

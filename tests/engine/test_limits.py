@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from msgspec.structs import replace
 
 from tests.engine.conftest import Bench
+from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Limits
 from tui_downloads.core.spec import Change, Options
 
@@ -63,7 +65,7 @@ async def test_a_rate_per_host_is_one_rate_for_all_its_downloads(tmp_path, serve
 
 
 async def test_downloads_at_once_change_while_running(tmp_path, server):
-    """More seats are taken at once; fewer let the running ones end."""
+    """More seats are taken at once."""
     bench = Bench(tmp_path / "downloads", server, limits=replace(Limits(), downloads=1))
     await bench.start()
     ids = [await bench.add(server.file(3 * MB, f"{n}.bin", rate=MB)) for n in range(3)]
@@ -74,4 +76,63 @@ async def test_downloads_at_once_change_while_running(tmp_path, server):
         await bench.until(id, lambda view: view.done > 0)
     for id in ids:
         await bench.complete(id)
+    await bench.engine.close()
+
+
+async def test_fewer_downloads_at_once_reach_those_that_run(tmp_path, server):
+    """The last in line goes back to the queue with what it has, and later goes on from there."""
+    bench = Bench(tmp_path / "downloads", server)
+    await bench.start()
+    options = Options(connections=1)
+    ids = [await bench.add(server.file(3 * MB, f"{n}.bin", rate=MB), options=options) for n in range(3)]
+    for id in ids:
+        await bench.until(id, lambda view: view.done > MB // 4)
+    await bench.engine.set_limits(replace(Limits(), downloads=1))
+    assert [(await bench.get(id)).state for id in ids] == [State.TRANSFERRING, State.QUEUED, State.QUEUED]
+    await bench.engine.set_limits(Limits())
+    for id in ids:
+        assert (await bench.complete(id)).discarded == 0
+    assert sum(request.sent for request in server.requests) < 10 * MB
+    await bench.engine.close()
+
+
+async def test_a_download_that_could_not_go_on_keeps_its_seat(tmp_path, server):
+    """Fewer at once must not cost bytes that are here."""
+    bench = Bench(tmp_path / "downloads", server)
+    await bench.start()
+    ids = [await bench.add(server.file(3 * MB, f"{n}.bin", rate=2 * MB, norange=True)) for n in range(2)]
+    for id in ids:
+        await bench.until(id, lambda view: view.done > MB // 4)
+    await bench.engine.set_limits(replace(Limits(), downloads=1))
+    assert {(await bench.get(id)).state for id in ids} == {State.TRANSFERRING}
+    for id in ids:
+        assert (await bench.complete(id)).discarded == 0
+    await bench.engine.close()
+
+
+@pytest.mark.parametrize("limit", ["per_download", "per_host", "connections"])
+async def test_fewer_connections_reach_those_that_run(tmp_path, server, limit):
+    """Connections above the new limit are closed, and nothing is fetched twice for it."""
+    bench = Bench(tmp_path / "downloads", server)
+    await bench.start()
+    id = await bench.add(server.file(12 * MB, "wide.bin", rate=MB // 2))
+    await bench.until(id, lambda view: view.connections >= 6)
+    await bench.engine.set_limits(replace(Limits(), **{limit: 2}))
+    await bench.until(id, lambda view: view.connections <= 2)
+    await bench.engine.set_limits(Limits())
+    await bench.until(id, lambda view: view.connections > 2)
+    await bench.complete(id)
+    assert sum(request.sent for request in server.requests) < 14 * MB
+    await bench.engine.close()
+
+
+async def test_the_users_own_number_of_connections_stays(tmp_path, server):
+    """A limit for those that say nothing does not overrule one that does."""
+    bench = Bench(tmp_path / "downloads", server)
+    await bench.start()
+    id = await bench.add(server.file(6 * MB, "own.bin", rate=MB // 2), options=Options(connections=4))
+    await bench.until(id, lambda view: view.connections == 4)
+    await bench.engine.set_limits(replace(Limits(), per_download=1))
+    await bench.until(id, lambda view: view.done > 3 * MB)
+    assert (await bench.get(id)).connections == 4
     await bench.engine.close()
