@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,14 +101,15 @@ def _apply(house: House) -> None:
 def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> int:
     """Run the screen on our own engine, and answer others on the Unix socket meanwhile."""
     from tui_downloads.tui.memory import FileMemory
-    from tui_downloads.tui.run import run
+    from tui_downloads.tui.run import prepare, run
     from tui_downloads.tui.settings_book import FileBook, screen_settings
 
-    asyncio.run(house.engine.start())
+    started = _start(house.engine)
     door = Door(house, lock, api=api)
     keep: list[bool] = []
     try:
-        door.open()
+        prepare()
+        started()
         code = run(
             house.engine,
             settings=screen_settings(house.settings, house.paths.settings_file),
@@ -117,6 +118,8 @@ def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> i
             book=FileBook(house.paths.settings_file, changed=lambda _: _apply(house)),
             endpoint=door,
             keep_in_background=lambda: keep.append(True),
+            # The service is slow to import, and nobody can have missed it yet.
+            opened=door.open,
         )
     finally:
         door.close()
@@ -125,6 +128,27 @@ def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> i
     if keep:
         _hand_over(house)
     return code
+
+
+def _start(engine: Engine) -> Callable[[], None]:
+    """Start an engine in a thread, for the disk's time to pass unnoticed; give what waits for it."""
+    failures: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            asyncio.run(engine.start())
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=start, name="tui-downloads-start", daemon=True)
+    thread.start()
+
+    def wait() -> None:
+        thread.join()
+        if failures:
+            raise failures[0]
+
+    return wait
 
 
 def _hand_over(house: House) -> None:
@@ -146,6 +170,7 @@ class Door:
         self._loop = asyncio.SelectorEventLoop()
         self._thread = threading.Thread(target=self._run, name="tui-downloads-api", daemon=True)
         self._stop: asyncio.Event | None = None
+        self._leaving = False
         self._switch: object = None
         self._daemon: object = None
         self._failure = ""
@@ -156,9 +181,11 @@ class Door:
 
     def close(self) -> None:
         """Stop listening; the engine is closed by whoever opened it."""
+        self._leaving = True
         if self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(8.0)
+        if self._thread.ident is not None:
+            self._thread.join(8.0)
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
@@ -175,6 +202,8 @@ class Door:
         from tui_downloads.daemon import DRAIN, EndpointSwitch, set_up_logs
 
         self._stop = asyncio.Event()
+        if self._leaving:
+            return
         set_up_logs(self._house.paths.state, level=self._house.settings.log.level)
         listen = [API_LISTENER] if self._api and not self._house.settings.endpoint.listen else []
         plan = self._house.plan(listen, what="screen")

@@ -11,9 +11,8 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from .looks import Palette
 from .safe_text import elide, visible
-
-STYLES = ("text", "muted", "faint", "accent", "strong", "key", "chosen", "warning", "error", "success")
 
 
 class Part(Struct, frozen=True):
@@ -32,22 +31,7 @@ class Part(Struct, frozen=True):
 class LineBar(Widget):
     """A line of parts from the left and from the right."""
 
-    COMPONENT_CLASSES = {f"bar--{name}" for name in STYLES}  # noqa: RUF012
-    DEFAULT_CSS = """
-    LineBar {
-        height: 1; width: 1fr; background: $tui-line; color: $foreground;
-        & > .bar--text { color: $foreground; }
-        & > .bar--muted { color: $tui-muted; }
-        & > .bar--faint { color: $tui-faint; }
-        & > .bar--accent { color: $accent; }
-        & > .bar--strong { color: $foreground; text-style: bold; }
-        & > .bar--key { color: $accent; text-style: bold; }
-        & > .bar--chosen { color: $tui-chosen-text; background: $tui-chosen; text-style: bold; }
-        & > .bar--warning { color: $warning; }
-        & > .bar--error { color: $error; text-style: bold; }
-        & > .bar--success { color: $success; }
-    }
-    """
+    DEFAULT_CSS = "LineBar { height: 1; width: 1fr; background: $tui-line; color: $foreground; }"
 
     class Clicked(Message):
         """A part that does something was clicked."""
@@ -61,6 +45,7 @@ class LineBar(Widget):
         self._parts: tuple[Part, ...] = ()
         self._cells: list[tuple[str, str]] = []
         self._hits: list[tuple[int, int, str]] = []
+        self._palette = Palette(self)
 
     def show(self, parts: list[Part]) -> None:
         """Draw these parts; equal ones cost nothing."""
@@ -130,7 +115,12 @@ class LineBar(Widget):
         return Strip(segments).adjust_cell_length(self.size.width, self._look("text"))
 
     def _look(self, name: str) -> Style:
-        return self.get_component_rich_style(f"bar--{name}")
+        # What went wrong stands out in a line of many things.
+        return self.rich_style + self._palette["alarm" if name == "error" else name]
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._palette.clear()
 
     def on_click(self, event: events.Click) -> None:
         for start, stop, action in self._hits:

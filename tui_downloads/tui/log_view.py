@@ -13,7 +13,8 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from . import figures
-from .safe_text import fit, visible
+from .looks import Palette
+from .safe_text import elide, fit, visible
 
 KEPT = 2000
 
@@ -25,22 +26,15 @@ class Entry(Struct, frozen=True):
     what: str
     text: str
     style: str = "row"
+    id: str = ""
+    """The download it is about."""
 
 
 class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     """Lines that scroll; it follows the newest until somebody scrolls up."""
 
-    COMPONENT_CLASSES = {f"log--{name}" for name in ("row", "muted", "accent", "success", "warning", "error")}  # noqa: RUF012
     DEFAULT_CSS = """
-    LogView {
-        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
-        & > .log--row { color: $foreground; background: $background; }
-        & > .log--muted { color: $tui-muted; background: $background; }
-        & > .log--accent { color: $accent; background: $background; }
-        & > .log--success { color: $success; background: $background; }
-        & > .log--warning { color: $warning; background: $background; }
-        & > .log--error { color: $error; background: $background; }
-    }
+    LogView { height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
 
     class Unseen(Message):
@@ -50,11 +44,16 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self.unseen = 0
+        self._palette = Palette(self)
 
     @property
     def lines(self) -> list[str]:
         """The log as text, for tests and copying."""
         return [f"{entry.what} {entry.text}".strip() for entry in self._entries]
+
+    def about(self, id: str) -> list[tuple[float, str]]:
+        """Give what became of one download, as far as the log reaches back."""
+        return [(entry.at, entry.what) for entry in self._entries if entry.id == id]
 
     @property
     def following(self) -> bool:
@@ -91,7 +90,11 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(self.size.width, len(self._entries))
 
     def _look(self, name: str) -> Style:
-        return self.get_component_rich_style(f"log--{name}")
+        return self._palette["row"] + self._palette[name]
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._palette.clear()
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width
@@ -106,6 +109,6 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         segments = [
             Segment(f"   {figures.clock(entry.at)}  ", self._look("muted")),
             Segment(fit(entry.what, what) + " ", self._look(entry.style)),
-            Segment(visible(entry.text), row),
+            Segment(elide(visible(entry.text), max(8, width - what - 16)), row),
         ]
         return Strip(segments).adjust_cell_length(width, row)

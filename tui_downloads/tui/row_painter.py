@@ -38,7 +38,7 @@ class RowPainter:
                 cut = text.find(glyphs.empty) if glyphs.empty else -1
                 cut = len(text) if cut < 0 else cut
                 _join(runs, text[:cut], style[4:])
-                _join(runs, text[cut:], "bar-rest")
+                _join(runs, text[cut:], "faint")
             else:
                 _join(runs, text, "marked" if marked and style == "" else style)
         return self._strip(runs, width, self.base(at_cursor, cursor))
@@ -67,7 +67,7 @@ class RowPainter:
                 title = f"{elide(title, max(1, entry.width - len(arrow)), dots='')}{arrow}"
             parts.append(" " * (gap if number else 0))
             parts.append(pad(elide(title, entry.width, dots=""), entry.width, right=entry.column.right))
-        return self._strip([("".join(parts), "header")], width, self._style("row"))
+        return self._strip([("".join(parts), "muted")], width, self._style("row"))
 
     def empty(self, lines: Sequence[str], y: int, width: int, height: int) -> Strip:
         """Draw a line of what an empty table says: a title and hints, as one block in the upper third."""
@@ -77,7 +77,7 @@ class RowPainter:
             return Strip.blank(width, base)
         text = elide(lines[y - top], width - 2, dots=self._glyphs.dots)
         block = min(width - 2, max(len(line) for line in lines))
-        style = "empty-title" if y == top else "empty-text"
+        style = "strong" if y == top else "muted"
         return self._strip([(" " * ((width - block) // 2), ""), (text, style)], width, base)
 
 

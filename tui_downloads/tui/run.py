@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -34,14 +35,22 @@ def run(
     read_only: bool = False,
     memory: Memory | None = None,
     book: SettingsBook | None = None,
+    opened: Callable[[], object] | None = None,
 ) -> int:
     """Show the screen and give an exit status; the engine is started and closed by the caller.
 
     It returns after q, SIGTERM, SIGHUP and when the terminal has vanished, so that the caller can checkpoint.
+    `opened` is called once, on the screen's loop, when the first picture was drawn: for what can wait until then.
     """
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return NOT_A_TERMINAL
-    environment.prepare(os.environ)
+    prepare()
+
+    def drawn() -> None:
+        _collect()
+        if opened is not None:
+            opened()
+
     app = build(
         engine,
         settings=settings,
@@ -51,12 +60,31 @@ def run(
         read_only=read_only,
         memory=memory,
         book=book,
+        opened=drawn,
     )
     try:
         return asyncio.run(_run(app))
     except OSError:
         # EIO: the terminal went away under us. That is a way to leave, not a failure.
         return 128 + signal.SIGHUP
+    finally:
+        gc.enable()
+
+
+def prepare() -> None:
+    """Import what the first picture needs; worth calling while an engine opens, otherwise `run` does it."""
+    environment.prepare(os.environ)
+    # Modules and classes are made to stay, so looking for cycles among them is in vain: 20 ms.
+    gc.disable()
+    from . import app  # noqa: F401
+
+    _driver()
+
+
+def _collect() -> None:
+    """Collect from here on, without walking again and again through what the start has made."""
+    gc.freeze()
+    gc.enable()
 
 
 def build(
@@ -70,6 +98,7 @@ def build(
     memory: Memory | None = None,
     book: SettingsBook | None = None,
     clock: Callable[[], float] | None = None,
+    opened: Callable[[], object] | None = None,
 ) -> DownloadsApp:
     """Make the app without running it."""
     # Importing Textual costs 130 ms and reads the environment, so it happens here and not above.
@@ -97,7 +126,7 @@ def build(
     )
     if clock is not None:
         session.clock = clock
-    app = DownloadsApp(session, links=links, driver_class=_driver())
+    app = DownloadsApp(session, links=links, driver_class=_driver(), opened=opened)
     return app
 
 
