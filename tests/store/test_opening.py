@@ -65,7 +65,7 @@ async def test_a_newer_schema_is_refused_untouched(tmp_path):
     before = path.read_bytes()
     error = await refusal(path)
     assert error.code is Code.STATE_UNUSABLE
-    assert "schema 99" in error.message and "schema 1" in error.message
+    assert "schema 99" in error.message and f"schema {len(migrations.MIGRATIONS)}" in error.message
     assert path.read_bytes() == before
 
 
@@ -95,14 +95,14 @@ async def test_an_upgrade_leaves_a_backup(tmp_path, monkeypatch):
     """F55: one transaction after a backup, and a sentence for the log."""
     path = tmp_path / "d.db"
     await filled(path)
-    step = ("0002 colours", ("ALTER TABLE downloads ADD COLUMN colour TEXT",))
+    step = ("0099 colours", ("ALTER TABLE downloads ADD COLUMN colour TEXT",))
     monkeypatch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, step))
     store = SqliteStore(path)
     sentence = await store.open()
-    assert "0002 colours" in sentence
+    assert "0099 colours" in sentence
     assert (await store.get(full().id)).name == full().name
     await store.close()
-    (backup,) = [name for name in os.listdir(tmp_path) if ".schema-1-" in name]
+    (backup,) = [name for name in os.listdir(tmp_path) if f".schema-{len(migrations.MIGRATIONS) - 1}-" in name]
     assert stat.S_IMODE(os.stat(tmp_path / backup).st_mode) == 0o600
     with sqlite3.connect(tmp_path / backup) as database:
         assert database.execute("SELECT count(*) FROM downloads").fetchone() == (4,)
@@ -114,8 +114,8 @@ async def test_a_failed_upgrade_changes_nothing(tmp_path, monkeypatch):
     path = tmp_path / "d.db"
     await filled(path)
     steps = (
-        ("0002 good", ("CREATE TABLE extra (x)",)),
-        ("0003 bad", ("CREATE TABLE extra (x)",)),
+        ("0098 good", ("CREATE TABLE extra (x)",)),
+        ("0099 bad", ("CREATE TABLE extra (x)",)),
     )
     with monkeypatch.context() as patch:
         patch.setattr(migrations, "MIGRATIONS", (*migrations.MIGRATIONS, *steps))

@@ -123,6 +123,7 @@ def drop(database: sqlite3.Connection, numbers: Sequence[int], search: bool) -> 
     for table, column in (
         ("files", "download"),
         ("credentials", "download"),
+        ("links", "download"),
         ("notes", "download"),
         ("downloads", "n"),
     ):

@@ -12,6 +12,7 @@ from tui_downloads.core.lifecycle import ENDED
 from tui_downloads.core.spec import AddRequest
 
 from . import history, rows
+from .signed import write_links
 
 
 class Entry(Struct):
@@ -41,6 +42,8 @@ class Batch(Struct):
     no_secrets: list[tuple[int]] = field(default_factory=list)
     update_files: list[rows.Row] = field(default_factory=list)
     replace_files: list[rows.Row] = field(default_factory=list)
+    links: list[tuple[int, int, str]] = field(default_factory=list)
+    no_links: list[tuple[int, int]] = field(default_factory=list)
     drop_files: list[tuple[int, int]] = field(default_factory=list)
     drop_intents: list[tuple[str]] = field(default_factory=list)
     unsettle: list[int] = field(default_factory=list)
@@ -59,7 +62,10 @@ class Batch(Struct):
             many(database, "DELETE FROM credentials WHERE download = ?", self.no_secrets)
             many(database, rows.UPDATE_FILE, self.update_files)
             many(database, rows.REPLACE_FILE, self.replace_files)
+            many(database, "DELETE FROM links WHERE download = ? AND place = ?", self.no_links)
+            many(database, "INSERT OR REPLACE INTO links (download, place, secret) VALUES (?, ?, ?)", self.links)
             many(database, "DELETE FROM files WHERE download = ? AND place >= ?", self.drop_files)
+            many(database, "DELETE FROM links WHERE download = ? AND place >= ?", self.drop_files)
             many(database, "DELETE FROM intents WHERE download = ?", self.drop_intents)
 
 
@@ -116,7 +122,7 @@ class Ledger:
         self._secret(n, download.request, batch, new=True)
         if not plain:
             for place in range(len(download.files)):
-                self._whole_file(n, place, download, batch)
+                self._whole_file(n, place, download, batch, new=True)
         if download.state in ENDED:
             batch.ended.append(n)
         else:
@@ -151,7 +157,7 @@ class Ledger:
         for place, file in enumerate(files):
             source = rows.file_source(file)
             if place >= len(sources) or sources[place] != source:
-                self._whole_file(n, place, download, batch)
+                self._whole_file(n, place, download, batch, new=place >= len(sources) and entry.known)
                 sources[place : place + 1] = [source]
                 if several:
                     entry.living[place : place + 1] = [rows.file_living(file)]
@@ -169,10 +175,15 @@ class Ledger:
             entry.known = True
 
     @staticmethod
-    def _whole_file(n: int, place: int, download: Download, batch: Batch) -> None:
+    def _whole_file(n: int, place: int, download: Download, batch: Batch, *, new: bool) -> None:
         file = download.files[place]
         source = rows.write_source(file)
         batch.replace_files.append((*rows.file_living(file), n, place, file.id, source))
+        links = write_links(file)
+        if links is not None:
+            batch.links.append((n, place, links))
+        elif not new:
+            batch.no_links.append((n, place))
 
     @staticmethod
     def _secret(n: int, request: AddRequest, batch: Batch, *, new: bool) -> None:

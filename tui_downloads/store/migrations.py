@@ -1,8 +1,8 @@
 """The schema as an ordered list of named steps. A step that has shipped is never edited; a change is a new step.
 
-`downloads`, `files`, `credentials`, `intents`, `notes`, `hosts` and `settings` are what is remembered. Most downloads
-have one file that says what the download says (name, size, state, digest …): `plain` stands for it, and it has no row
-of its own; `all_files` shows every file alike.
+`downloads`, `files`, `credentials`, `links`, `intents`, `notes`, `hosts` and `settings` are what is remembered. Most
+downloads have one file that says what the download says (name, size, state, digest …): `plain` stands for it, and it
+has no row of its own; `all_files` shows every file alike.
 
 `ended`, `tallies` and `search` are derived from the ended rows of `downloads`: they are filled a moment after a
 download ended, so that finishing stays cheap, and `settled` says which rows they hold.
@@ -12,6 +12,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections.abc import Callable
+
+from . import signed
+
+Statement = str | Callable[[sqlite3.Connection], None]
 
 APPLICATION_ID = 0x74646C73
 """`tdls`: tells our database from any other SQLite file."""
@@ -127,7 +132,10 @@ FIRST = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("0001 downloads, files and history", FIRST),)
+MIGRATIONS: tuple[tuple[str, tuple[Statement, ...]], ...] = (
+    ("0001 downloads, files and history", FIRST),
+    ("0002 secrets of files' links apart", (signed.TABLE, signed.put_apart)),
+)
 
 
 def applied(database: sqlite3.Connection) -> list[str]:
@@ -153,7 +161,10 @@ def migrate(database: sqlite3.Connection, names: list[str]) -> list[str]:
         database.execute("CREATE TABLE IF NOT EXISTS migrations (place INTEGER PRIMARY KEY, name TEXT UNIQUE, at REAL)")
         for name, statements in missing:
             for statement in statements:
-                database.execute(statement)
+                if isinstance(statement, str):
+                    database.execute(statement)
+                else:
+                    statement(database)
             database.execute("INSERT INTO migrations (name, at) VALUES (?, ?)", (name, time.time()))
         # Pragmas take no bound parameters; both values are our own numbers.
         database.execute(f"PRAGMA user_version = {len(MIGRATIONS):d}")

@@ -13,6 +13,7 @@ from tui_downloads.core.download import Download, FileRecord
 from . import rows
 from .history import ENDED_STATES, transaction
 from .ledger import many
+from .signed import with_links
 
 log = logging.getLogger(__name__)
 
@@ -49,8 +50,12 @@ def _whole(database: sqlite3.Connection, sql: str, values: tuple[Any, ...]) -> I
 
 
 def _files(database: sqlite3.Connection, n: int) -> list[FileRecord]:
-    sql = f"SELECT {rows.FILES} FROM files WHERE download = ? ORDER BY place"  # noqa: S608
-    return [rows.read_file(row) for row in database.execute(sql, (n,))]
+    sql = f"SELECT place, {rows.FILES} FROM files WHERE download = ? ORDER BY place"  # noqa: S608
+    files = {row[0]: rows.read_file(row[1:]) for row in database.execute(sql, (n,))}
+    for place, secret in database.execute("SELECT place, secret FROM links WHERE download = ?", (n,)):
+        if place in files:
+            with_links(files[place], secret)
+    return list(files.values())
 
 
 def numbers(database: sqlite3.Connection, ids: Sequence[str]) -> dict[str, int]:

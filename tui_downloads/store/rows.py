@@ -420,18 +420,18 @@ def file_source(file: FileRecord) -> Row:
 
 
 def write_source(file: FileRecord) -> str | None:
-    """Write where a file comes from, or None where nothing is said of it."""
+    """Write where a file comes from, secrets of links hidden, or None where nothing is said of it."""
     out: dict[str, Any] = {}
     if file.original:
         out["original"] = file.original
     if file.urls:
-        out["urls"] = file.urls
+        out["urls"] = [shown(url) for url in file.urls]
     if file.digests:
         out["digests"] = file.digests
     if file.pieces:
         out["pieces"] = file.pieces
     if file.renew:
-        out["renew"] = file.renew
+        out["renew"] = shown(file.renew)
     return write_json(out) if out else None
 
 

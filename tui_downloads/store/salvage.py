@@ -8,10 +8,10 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 
-from . import rows
+from . import rows, signed
 from .history import transaction
 
-TABLES = ("downloads", "files", "credentials", "notes", "intents", "hosts", "settings")
+TABLES = ("downloads", "files", "credentials", "links", "notes", "intents", "hosts", "settings")
 CHUNK = 2000
 
 
@@ -43,7 +43,8 @@ def _copy_tables(copy: str, database: sqlite3.Connection) -> int:
     with transaction(database):
         database.execute("UPDATE downloads SET settled = 0")
         _drop_unreadable(database)
-        for table in ("files", "credentials", "notes"):
+        signed.put_apart(database)
+        for table in ("files", "credentials", "links", "notes"):
             database.execute(f"DELETE FROM {table} WHERE download NOT IN (SELECT n FROM downloads)")  # noqa: S608
     (number,) = database.execute("SELECT count(*) FROM downloads").fetchone()
     return int(number)
