@@ -43,10 +43,11 @@ def test_a_curl_command_that_sends_is_refused():
 @pytest.mark.parametrize(
     ("text", "yes"),
     [("https://a.example/x", True), ("https://a.example\nftp://b.example/y", True), ("hello", False), ("", False),
-     ("curl https://a.example/x", True), ("see https://a.example", False)],
+     ("curl https://a.example/x", True), ("see https://a.example", False),
+     ("htps://a.example\nhttps://b.example/y", True)],
 )  # fmt: skip
 def test_what_opens_the_dialog_when_pasted(text, yes):
-    """Links and nothing but links."""
+    """One line that is a link; the verdicts tell of the others."""
     assert looks_like_links(text) is yes
 
 

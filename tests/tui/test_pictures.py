@@ -10,7 +10,7 @@ import pytest
 from tui_downloads.tui.options import ScreenSettings
 from tui_downloads.tui.run import build
 
-_spec = importlib.util.spec_from_file_location("scene", Path(__file__).parents[2] / "scripts" / "scene.py")
+_spec = importlib.util.spec_from_file_location("scene", Path(__file__).with_name("scene.py"))
 scene = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(scene)
 

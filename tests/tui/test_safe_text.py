@@ -76,7 +76,7 @@ def test_typed_drops_what_is_not_seen():
 
 SINKS = {"Static", "Label", "Button", "Option", "Selection", "Checkbox", "RadioButton", "Tab", "Collapsible"}
 METHODS = {"update"}
-SAFE = {"safe_text", "words", "Content", "help_text", "title", "_line"}
+SAFE = {"safe_text", "words", "Content", "title", "_line"}
 TITLES = {"border_title", "border_subtitle", "label", "placeholder", "tooltip", "prompt"}
 
 

@@ -88,7 +88,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("move.bottom", "G,end", "Last", "Move"),
     Action("move.page_down", "pagedown,ctrl+d", "Page down", "Move"),
     Action("move.page_up", "pageup,ctrl+u", "Page up", "Move"),
-    Action("app.palette", ":,ctrl+p", "Command palette", "Program"),
+    Action("app.palette", ":,ctrl+p", "Command palette", "Program", "commands"),
     Action("app.settings", "F3", "Settings", "Program"),
     Action("app.endpoint", "F4", "HTTP endpoint on or off", "Program", changes=True),
     Action("app.help", "?,F1", "Help", "Program", "help"),

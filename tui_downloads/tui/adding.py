@@ -16,7 +16,7 @@ from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.core.spec import AddRequest
 
 MOST_LINES = 5000
-_LINK = re.compile(r"^(?:https?|ftps?|sftp)://\S+$", re.IGNORECASE)
+_LINK = re.compile(r"^(?:https?|ftp(?:e?s)?|sftp)://\S+$", re.IGNORECASE)
 
 
 class Verdict(Guarded, frozen=True):
@@ -48,9 +48,12 @@ class Added(Struct, frozen=True):
 
 
 def looks_like_links(text: str) -> bool:
-    """Say whether pasted text is links or a curl command, so that it may open the add dialog."""
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
-    return bool(lines) and (looks_like_curl(text) or all(_LINK.match(line) for line in lines[:MOST_LINES]))
+    """Say whether pasted text has a link or a curl command in it, so that it may open the add dialog.
+
+    One line that is a link is enough: the dialog says of each other line what is wrong with it.
+    """
+    lines = text.strip().splitlines()[:MOST_LINES]
+    return bool(lines) and (looks_like_curl(text) or any(_LINK.match(line.strip()) for line in lines))
 
 
 def judge(text: str, known: Mapping[str, DownloadView]) -> list[Verdict]:

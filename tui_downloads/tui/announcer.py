@@ -8,9 +8,10 @@ from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Snapshot
 
 from . import figures
+from .columns import shown_name
 from .options import ScreenSettings
 from .rows import Changes
-from .safe_text import elide, visible
+from .safe_text import elide
 
 TITLE_EVERY = 2.0
 """Seconds between two titles; some terminals redraw their whole frame for one."""
@@ -42,9 +43,9 @@ class Announcer:
             if old is None or old.state is view.state:
                 continue
             if view.state is State.COMPLETE:
-                done.append(visible(view.name))
+                done.append(shown_name(view))
             elif view.state is State.FAILED:
-                failed.append(visible(view.name or view.url))
+                failed.append(shown_name(view))
         if done or failed:
             self._ring(done, failed)
         return failed

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal, cast
 
 from msgspec.structs import replace
-from textual import work
+from textual import events, work
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.driver import Driver
-from textual.screen import Screen
 from textual.timer import Timer
 
 from tui_downloads.core.errors import TuiDownloadsError
@@ -20,7 +19,7 @@ from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Event
 
 from .announcer import Announcer
-from .columns import STATE_STYLES
+from .columns import STATE_STYLES, shown_name
 from .log_view import Entry
 from .main_screen import MainScreen
 from .palette import PaletteProvider
@@ -30,6 +29,8 @@ from .session import Follower, Session
 from .themes import DARK, LIGHT, SHORT, shades
 
 RECONNECT = 2.0
+JUST_BEFORE = 5.0
+"""Seconds before the start from which on what has ended is still shown in Active."""
 Severity = Literal["information", "warning", "error"]
 
 
@@ -49,58 +50,37 @@ class DownloadsApp(App[int], inherit_bindings=False):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-mid"), (30, "-tall")]  # noqa: RUF012
 
     def __init__(
-        self,
-        session: Session,
-        *,
-        links: Sequence[str] = (),
-        driver_class: type[Driver] | None = None,
-        opened: Callable[[], object] | None = None,
+        self, session: Session, *, links: Sequence[str] = (), driver_class: type[Driver] | None = None
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.session = session
         self._links = tuple(links)
-        self._opened = opened
         self._timer: Timer | None = None
         self._sampled = float("-inf")
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self._use_theme(session.settings.theme)
-        self._variables = self.get_css_variables()
-        self.stylesheet.set_variables(self._variables)
-        session.opened_at = session.clock()
+        # What was given on the command line may have ended while the screen was being made.
+        session.opened_at = session.clock() - JUST_BEFORE
         session.snapshot = session.desk.engine.snapshot()
-        self.set_class(not session.glyphs.frame, "-ascii", update=False)
-        self.set_class(session.settings.plain, "-plain", update=False)
         self.main = MainScreen(session)
         self.announcer = Announcer(self._write, session.settings)
         if session.settings.keys:
             self.set_keymap(dict(session.settings.keys))
 
     def get_css_variables(self) -> dict[str, str]:
-        self.theme_variables = {**super().get_css_variables(), **shades(self.current_theme)}
-        return self.theme_variables
-
-    def refresh_css(self, animate: bool = True) -> None:
-        """Parse the rules anew, unless the theme says what they were parsed with: at the start it does."""
-        variables = self.get_css_variables()
-        if variables == self._variables:
-            return
-        self._variables = variables
-        super().refresh_css(animate)
-
-    def get_default_screen(self) -> Screen[None]:
-        """Begin with the main screen itself: one below it would be mounted, styled and drawn for nobody."""
-        return self.main
+        return {**super().get_css_variables(), **shades(self.current_theme)}
 
     def on_mount(self) -> None:
+        self.set_class(not self.session.glyphs.frame, "-ascii")
+        self.set_class(self.session.settings.plain, "-plain")
+        self.push_screen(self.main)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         self.pull()
         self._start_timer()
         self.follow_news()
-        if self._opened is not None:
-            self._opened()
         if self._links and not self.session.read_only:
             self.main.action_download_add("\n".join(self._links))
 
@@ -168,7 +148,7 @@ class DownloadsApp(App[int], inherit_bindings=False):
         view = self.session.snapshot.downloads.get(event.id) or self.session.desk.engine.snapshot().downloads.get(
             event.id
         )
-        name = view.name or view.url if view is not None else str(event.data.get("name") or event.id[:8])
+        name = shown_name(view) if view is not None else str(event.data.get("name") or event.id[:8])
         if event.type == "state":
             try:
                 state = State(event.state)
@@ -178,7 +158,7 @@ class DownloadsApp(App[int], inherit_bindings=False):
             text = name
             if state is State.FAILED and view is not None and view.error is not None:
                 text = f"{name}: {view.error.message}"
-            return Entry(event.at, f"{glyph} {state.value}".strip(), text, STATE_STYLES[state])
+            return Entry(event.at, f"{glyph} {state.value}".strip(), text, STATE_STYLES[state], event.id)
         if event.type == "gap":
             return Entry(event.at, "gap", "Some news were missed; the list is current.", "warning")
         said = event.data.get("message") or event.data.get("text")
@@ -214,6 +194,11 @@ class DownloadsApp(App[int], inherit_bindings=False):
         self._use_theme(settings.theme)
         self.set_keymap(dict(settings.keys))
         self._start_timer()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take what was pasted where no field took it; a dialog that is open is finished first."""
+        if not self.screen.is_modal:
+            self.main.take_paste(event.text)
 
     def action_leave(self) -> None:
         """Quit from any screen, with the same guard."""

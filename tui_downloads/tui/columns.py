@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec import Struct
 
 from tui_downloads.core.lifecycle import ENDED, RUNNING, State
+from tui_downloads.core.links import raw_name
 from tui_downloads.core.snapshots import DownloadView
 
 from . import figures
@@ -70,7 +71,7 @@ def _state(view: DownloadView, context: Context) -> str:
 
 def shown_name(view: DownloadView) -> str:
     """Give what a download is called before the server has named it, too; safe to draw."""
-    return visible(view.name or view.title or view.url)
+    return visible(view.name or view.title or raw_name(view.url) or view.url)
 
 
 def _eta(view: DownloadView, context: Context) -> str:
@@ -89,7 +90,9 @@ def _percent(view: DownloadView, context: Context) -> str:
     if view.state is State.COMPLETE:
         return "100%"
     fraction = view.fraction
-    return figures.percent(fraction) if fraction is not None else ("" if view.state is State.QUEUED else "?")
+    if fraction is None:
+        return "?" if view.state is State.TRANSFERRING else ""
+    return figures.percent(fraction) if fraction or view.state in RUNNING else ""
 
 
 def _cause(view: DownloadView, context: Context) -> str:
@@ -104,7 +107,7 @@ def _retry(view: DownloadView, context: Context) -> str:
         return "on event" if until is None else f"in {figures.duration(max(0.0, until - context.now))}"
     if view.error is None:
         return ""
-    return "resumable" if view.error.resumable else "from 0"
+    return "resumable" if view.error.resumable and view.done else "from 0"
 
 
 def _start(view: DownloadView, context: Context) -> str:

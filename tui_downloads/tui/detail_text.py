@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
@@ -11,7 +11,7 @@ from tui_downloads.core.links import redact
 from tui_downloads.core.snapshots import ConnectionView, DetailView, DownloadView, Proof
 
 from . import figures, graphs
-from .columns import STATE_STYLES, bar
+from .columns import STATE_STYLES, bar, shown_name
 from .glyphs import Glyphs
 from .safe_text import elide, pad, safe_text, visible, words
 
@@ -44,7 +44,7 @@ def heading(view: DownloadView, width: int, glyphs: Glyphs) -> list[Content]:
     room = width - len(said) - 3
     if glyphs.graphs and room >= 10:
         line.append(_bar(view.fraction, min(60, room), glyphs, style))
-    return [words((elide(visible(view.name or view.url), width), "bold")), Content("   ").join(line)]
+    return [words((elide(shown_name(view), width), "bold")), Content("   ").join(line)]
 
 
 def _bar(fraction: float | None, width: int, glyphs: Glyphs, style: str) -> Content:
@@ -123,16 +123,20 @@ def title(text: str, note: str = "") -> Content:
 
 def segments(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[Content]:
     """Give the segment map with its legend; words where nothing may be drawn."""
-    size = detail.download.size
-    count = len(detail.spans)
+    size, spans = detail.download.size, detail.spans
     if not size:
         return [title("Segments"), words(("No map: the size is not known.", "$tui-muted"))]
+    if detail.download.state is State.COMPLETE:
+        spans = ((0, size),)
+    elif not spans and detail.download.done:
+        said = f"{figures.size(detail.download.done)} are here; the map is drawn while it runs."
+        return [title("Segments"), words((said, "$tui-muted"))]
+    count = len(spans)
     note = f"{count} span{'' if count == 1 else 's'}, {figures.size(max(1, size // (width * height)))} a cell"
     if not glyphs.graphs:
-        spans = [f"{figures.size(a)} to {figures.size(b)}" for a, b in detail.spans[:20]]
-        return [title("Segments"), *(words(span) for span in spans)]
+        return [title("Segments"), *(words(f"{figures.size(a)} to {figures.size(b)}") for a, b in spans[:20])]
     cursors = [connection.position for connection in detail.connections]
-    drawn = graphs.segment_map(detail.spans, cursors, size, width, height, glyphs)
+    drawn = graphs.segment_map(spans, cursors, size, width, height, glyphs)
     looks = {"done": "$tui-graph", "live": "$success bold", "missing": "$tui-faint"}
     lines = [Content("").join([words((text, looks[style])) for text, style in runs]) for runs in drawn]
     legend = words(
@@ -185,11 +189,25 @@ def files(detail: DetailView, width: int, glyphs: Glyphs) -> list[Content]:
     return lines
 
 
-def log(detail: DetailView, width: int) -> list[Content]:
-    """Give the log of the download, the newest first."""
-    if not detail.log:
+def log(detail: DetailView, news: Sequence[tuple[float, str]], width: int, now: float) -> list[Content]:
+    """Give what happened to the download, the newest first: the engine's notes, its states, and its first and last."""
+    view = detail.download
+    ended = any(view.state.value in what for _, what in news)
+    entries = [(view.created_at, "added"), *news, *detail.log]
+    if view.started_at is not None and not news:
+        entries.append((view.started_at, "started"))
+    if view.finished_at is not None and not ended:
+        entries.append((view.finished_at, view.state.value))
+    entries = [(at, sentence) for at, sentence in entries if at]
+    if not entries:
         return [words(("Nothing has happened yet.", "$tui-muted"))]
+    # Equal instants keep the order in which they came.
+    ordered = sorted(enumerate(entries), key=lambda entry: (entry[1][0], entry[0]), reverse=True)
     return [
-        words((f"{figures.clock(at)}  ", "$tui-muted"), safe_text(sentence, width=max(8, width - 10)))
-        for at, sentence in reversed(detail.log)
+        words((f"{_when(at, now):<13} ", "$tui-muted"), safe_text(sentence, width=max(8, width - 14)))
+        for _, (at, sentence) in ordered
     ]
+
+
+def _when(at: float, now: float) -> str:
+    return figures.clock(at) if now - at < 86_400 else figures.moment(at, now)

@@ -97,10 +97,17 @@ class DetailsScreen(Screen[None]):
         width, height = self.size.width, self.size.height
         self._put("heading", detail_text.heading(detail.download, width - 4, glyphs))
         inner = max(20, width - 4)
+        news = self._main.log_view.about(self._download)
         if self._tab == 0:
-            half = (width - 9) // 2 if width >= 100 else inner - 2
-            self._put("facts", detail_text.facts(detail, now, half, glyphs))
-            room = height - 6 if width >= 100 else max(12, height - 6)
+            wide = width >= 100
+            half = (width - 9) // 2 if wide else inner - 2
+            facts = detail_text.facts(detail, now, half, glyphs)
+            room = height - 6 if wide else max(12, height - 6)
+            if wide and len(facts) + 4 < room:
+                # The newest of the log fills what the facts leave free.
+                log = detail_text.log(detail, news, half, now)
+                facts += [Content(""), detail_text.title("Log"), *log[: room - len(facts) - 3]]
+            self._put("facts", facts)
             self._put("pictures", detail_text.pictures(detail, half, room, glyphs))
         elif self._tab == 1:
             lines = detail_text.connection_lines(detail.connections, inner, glyphs)
@@ -117,7 +124,7 @@ class DetailsScreen(Screen[None]):
         elif self._tab == 2:
             self._put("lines", detail_text.files(detail, inner, glyphs))
         else:
-            self._put("lines", detail_text.log(detail, inner))
+            self._put("lines", detail_text.log(detail, news, inner, now))
         self._show_bars()
 
     def _put(self, id: str, lines: list[Content]) -> None:

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events, on, work
+from textual import on, work
 from textual.binding import BindingType
 
 from tui_downloads.core.lifecycle import ENDED, Move, State, can
 from tui_downloads.core.snapshots import DownloadView
 
 from . import bars, opener, opening
-from .actions import ACTIONS, BY_METHOD, Action, bindings
+from .actions import ACTIONS, BY_METHOD, Action, bindings, shown_keys
 from .adding import looks_like_links
+from .columns import shown_name
 from .desk import count
 from .dialogs.choice import Choice, ChoiceDialog
 from .download_actions import DownloadActions
 from .line_bar import LineBar
+from .safe_text import elide
 from .table import DownloadTable
 
 if TYPE_CHECKING:
     from .app import DownloadsApp
+
+NOT_OF_A_ROW = frozenset(
+    {
+        "download.add", "download.paste", "download.pause_all", "download.retry_all", "download.undo", "download.clear",
+        "limits.edit", "limits.toggle",
+    }
+)  # fmt: skip
+"""Actions of the groups Downloads and Queue that are not about what is at the cursor."""
 
 
 class MainScreen(DownloadActions):
@@ -62,6 +72,8 @@ class MainScreen(DownloadActions):
                 return bool(session.desk.undos)
             case "queue.up" | "queue.down":
                 return any(view.state is State.QUEUED for view in self.targets())
+            case "view.details":
+                return self.only is None and self.table is not None and self.table.cursor_view is not None
             case "view.sort" | "view.reverse" | "view.columns":
                 return self.pane != "log"
         return self._possible_here(action, self.targets())
@@ -77,8 +89,7 @@ class MainScreen(DownloadActions):
             case "queue.raise" | "queue.lower":
                 return any(view.state not in ENDED for view in views)
             case (
-                "download.remove" | "download.remove_files" | "download.again" | "view.details" | "file.copy_url"
-                | "file.copy_path"
+                "download.remove" | "download.remove_files" | "download.again" | "file.copy_url" | "file.copy_path"
             ):  # fmt: skip
                 return bool(views)
         if action.group == "Marks" and action.id != "mark.clear":
@@ -98,6 +109,28 @@ class MainScreen(DownloadActions):
         action = BY_METHOD.get(method)
         if action is not None and self.possible(action):
             await self.run_action(method)
+
+    async def chosen(self, method: str | None) -> None:
+        """Do what was chosen from a menu of actions."""
+        if method:
+            await self.run_method(method)
+
+    @on(DownloadTable.MenuAsked)
+    def action_download_menu(self) -> None:
+        """List what can be done with the marked downloads or the one at the cursor."""
+        views = self.targets()
+        if not views:
+            return
+        keymap = self.session.settings.keys
+        choices = [
+            Choice(action.method, action.title, shortcut=shown_keys(action, keymap)[0])
+            for action in ACTIONS
+            if (action.group in ("Downloads", "Queue", "Files") or action.id == "view.details")
+            and action.id not in NOT_OF_A_ROW
+            and self.possible(action)
+        ]
+        heading = elide(shown_name(views[0]), 40) if len(views) == 1 else count(len(views))
+        self.app.push_screen(ChoiceDialog(heading, choices), self.chosen)
 
     # Files and the clipboard.
 
@@ -151,7 +184,7 @@ class MainScreen(DownloadActions):
         self.downloads_app.switch_theme()
 
     def action_app_help(self) -> None:
-        self.app.push_screen(opening.help_dialog(self.session.settings.keys))
+        self.app.push_screen(opening.help_dialog(self.session.settings.keys, self.possible), self.chosen)
 
     def action_app_palette(self) -> None:
         self.app.action_command_palette()
@@ -192,12 +225,11 @@ class MainScreen(DownloadActions):
         elif how == "stop":
             self.app.exit(0)
 
-    def on_paste(self, event: events.Paste) -> None:
+    def take_paste(self, text: str) -> None:
         """Open the add dialog filled in when links are pasted anywhere."""
-        event.stop()
         if self.session.read_only:
             return
-        if looks_like_links(event.text):
-            self.action_download_add(event.text)
+        if looks_like_links(text):
+            self.action_download_add(text)
         else:
             self.say("That is not a link; a opens the add dialog.", "warning")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tui_downloads.core.snapshots import DownloadView, Limits
 
+from .actions import Action
 from .options import SettingsBook
 from .session import Session
 
@@ -34,10 +35,10 @@ def removal(views: Sequence[DownloadView], width: int) -> ConfirmDialog:
     return confirm.removal(views, width)
 
 
-def help_dialog(keymap: Mapping[str, str]) -> HelpDialog:
+def help_dialog(keymap: Mapping[str, str], possible: Callable[[Action], bool]) -> HelpDialog:
     from .dialogs.help import HelpDialog
 
-    return HelpDialog(keymap)
+    return HelpDialog(keymap, possible)
 
 
 def limits_dialog(limits: Limits) -> LimitsDialog:

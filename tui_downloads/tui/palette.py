@@ -31,7 +31,7 @@ class PaletteProvider(Provider):
 
     def _actions(self) -> list[Action]:
         main = self._app.main
-        return [action for action in ACTIONS if action.group not in ("Move",) and main.possible(action)]
+        return [action for action in ACTIONS if action.id != "app.palette" and main.possible(action)]
 
     def _run(self, action: Action) -> Callable[[], Awaitable[None]]:
         return partial(self._app.main.run_method, action.method)

@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
 from msgspec.structs import replace
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Input, Select, Static, TextArea
 
@@ -24,14 +25,44 @@ from tui_downloads.tui.glyphs import Glyphs
 from tui_downloads.tui.safe_text import safe_text, words
 from tui_downloads.tui.text_field import SafeTextArea
 
-from .base import Dialog, field
+from .base import Dialog, field, problem_line
 
 MOST_SHOWN = 4
-DUPLICATES = (("Ask", "ask"), ("Go on with it", "existing"), ("Show it", "focus"), ("Add it anyway", "allow"))
+NARROW = 56
+"""Cells below which a verdict is only its first half."""
+DUPLICATES = (("Ask", "ask"), ("Go on with it", "existing"), ("Show it", "focus"), ("Add anyway", "allow"))
 CONFLICTS = (
-    ("As the settings say", ""), ("Choose a new name", "rename"), ("Skip", "skip"), ("Overwrite", "overwrite")
+    ("As set", ""), ("New name", "rename"), ("Skip", "skip"), ("Overwrite", "overwrite")
 )  # fmt: skip
 STARTS = (("At once", "now"), ("Paused", "paused"), ("At a time", "at"))
+
+
+class LinksArea(SafeTextArea):
+    """Links, one a line; enter adds what was pasted, and what was typed once a line is left empty."""
+
+    class Finished(Message):
+        """Enter was pressed and no line is being written."""
+
+    # Mutable state: whether everything was put here at once, so that no further line is to be expected.
+    def __init__(self, text: str) -> None:
+        super().__init__(text, id="links", soft_wrap=False, tab_behavior="focus", show_line_numbers=False)
+        self.placeholder = Content("One link a line. A curl command from a browser is understood, too.")
+        self._pasted = bool(text)
+
+    async def _on_key(self, event: events.Key) -> None:
+        row, _ = self.cursor_location
+        if event.key == "enter" and self.text.strip() and (self._pasted or not self.document.get_line(row).strip()):
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Finished())
+            return
+        if event.is_printable or event.key == "enter":
+            self._pasted = False
+        await super()._on_key(event)
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        self._pasted = True
+        await super()._on_paste(event)
 
 
 class AddDialog(Dialog[Added]):
@@ -43,7 +74,7 @@ class AddDialog(Dialog[Added]):
         Binding("f10,ctrl+s", "take", "Add", priority=True),
         Binding("ctrl+d", "focus_options", show=False),
     ]
-    hint = "F10 add   tab next field   esc leave"
+    hints = (("F10", "add", "take"), ("tab", "next field", "app.focus_next"), ("esc", "leave", "leave"))
 
     def __init__(
         self, text: str, downloads: Mapping[str, DownloadView], folder: str, glyphs: Glyphs, now: float
@@ -57,23 +88,20 @@ class AddDialog(Dialog[Added]):
         self._verdicts: list[Verdict] = []
 
     def body(self) -> Iterable[Widget]:
-        links = SafeTextArea(self._text, id="links", soft_wrap=False, tab_behavior="focus", show_line_numbers=False)
-        links.placeholder = Content("One link a line. A curl command from a browser is understood, too.")
+        links = LinksArea(self._text)
         suggester = FolderSuggester(lambda: self._folder)
         headers = SafeTextArea("", id="headers", soft_wrap=False, tab_behavior="focus")
-        headers.placeholder = Content("Name: value, one a line")
+        headers.placeholder = Content("Name: value")
+        start = Select(STARTS, value="now", allow_blank=False, id="start", compact=True)
         rows = [
-            *field("Folder", SafeInput(placeholder=self._folder, id="folder", suggester=suggester)),
+            *field("Folder", SafeInput(placeholder=self._folder, id="folder", classes="whole", suggester=suggester)),
             *field("Name", SafeInput(placeholder="the server's", id="name")),
             *field("Checksum", SafeInput(placeholder="sha256:…", id="checksum")),
-            *field("Start", Horizontal(
-                Select(STARTS, value="now", allow_blank=False, id="start", compact=True),
-                SafeInput(placeholder="22:30 or +2h", id="at"),
-            )),
-            *field("Connections", SafeInput(placeholder="as set", type="integer", id="connections")),
+            *field("Start", Horizontal(start, SafeInput(placeholder="22:30, +2h", id="at"))),
             *field("Speed limit", SafeInput(placeholder="none", id="limit")),
-            *field("Priority", SafeInput(placeholder="0", type="integer", id="priority")),
+            *field("Connections", SafeInput(placeholder="as set", type="integer", id="connections")),
             *field("Same name", Select(CONFLICTS, value="", allow_blank=False, id="conflict", compact=True)),
+            *field("Priority", SafeInput(placeholder="0", type="integer", id="priority")),
             *field("Same link", Select(DUPLICATES, value="ask", allow_blank=False, id="duplicate", compact=True)),
             *field("User", SafeInput(id="user")),
             *field("Password", SafeInput(password=True, id="password")),
@@ -82,19 +110,28 @@ class AddDialog(Dialog[Added]):
         yield links
         yield Static("", id="verdicts")
         yield VerticalScroll(Grid(*rows, classes="form"), id="options", can_focus=False)
-        yield Static("", id="problem", classes="problem")
-        yield Horizontal(
-            Button("Cancel", id="cancel", compact=True),
-            Button("Add", id="add", variant="primary", compact=True),
-            classes="buttons",
-        )
+        yield problem_line()
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("Cancel", id="cancel", compact=True)
+        yield Button("Add", id="add", variant="primary", compact=True)
 
     def on_mount(self) -> None:
+        self.query_one("#at").display = False
         self.call_after_refresh(self._begin)
+
+    @on(Select.Changed, "#start")
+    def _start_chosen(self, event: Select.Changed) -> None:
+        at = self.query_one("#at")
+        at.display = event.value == "at"
+        if at.display:
+            at.focus()
 
     def _begin(self) -> None:
         links = self.query_one("#links", SafeTextArea)
         links.move_cursor(links.document.end)
+        # The beginnings of long links say more than their ends.
+        links.scroll_to(x=0, animate=False)
         self._judge()
 
     @on(TextArea.Changed, "#links")
@@ -147,6 +184,8 @@ class AddDialog(Dialog[Added]):
 
     def _line(self, verdict: Verdict, width: int) -> Content:
         good, bad = ("✓ ", "✗ ") if self._glyphs.frame else ("ok ", "no ")
+        if width < NARROW:
+            return self._short_line(verdict, width, good, bad)
         room = max(12, width // 2)
         if verdict.problem:
             shown = safe_text(verdict.shown, width=max(12, min(room, width - len(verdict.problem) - 4)))
@@ -158,11 +197,20 @@ class AddDialog(Dialog[Added]):
         said = "  curl command understood" if verdict.curl else ""
         return words((good, "$success"), safe_text(verdict.shown, width=width - 2 - len(said)), (said, "$tui-muted"))
 
+    def _short_line(self, verdict: Verdict, width: int, good: str, bad: str) -> Content:
+        """On a narrow terminal say what is wrong, or which link it is: there is no room for both."""
+        if verdict.problem:
+            return words((bad, "$error"), safe_text(verdict.problem, "$error", width=width - len(bad)))
+        said = f"  {verdict.twin.state.value}" if verdict.twin else ""
+        sign, style = ("! ", "$warning") if verdict.twin else (good, "$success")
+        return words((sign, style), safe_text(verdict.shown, width=width - len(sign) - len(said)), (said, "$warning"))
+
     @on(Button.Pressed, "#cancel")
     def _cancel(self) -> None:
         self.dismiss(None)
 
     @on(Input.Submitted)
+    @on(LinksArea.Finished)
     @on(Button.Pressed, "#add")
     def _take(self) -> None:
         self.action_take()
@@ -173,15 +221,15 @@ class AddDialog(Dialog[Added]):
     def action_take(self) -> None:
         good = [verdict for verdict in self._verdicts if verdict.ok]
         if not good:
-            self._refuse("There is no link that could be added.")
+            self.refuse("There is no link that could be added.")
             return
         try:
             pattern = self._pattern()
         except ValueError as error:
-            self._refuse(str(error))
+            self.refuse(str(error))
             return
         except TuiDownloadsError as error:
-            self._refuse(f"{error.message} {error.next_step}")
+            self.refuse(f"{error.message} {error.next_step}")
             return
         single = len(good) == 1
         requests = []
@@ -233,9 +281,6 @@ class AddDialog(Dialog[Added]):
             paused=start == "paused",
             start_at=parse_start(value["at"], self._now) if start == "at" else None,
         )
-
-    def _refuse(self, sentence: str) -> None:
-        self.query_one("#problem", Static).update(safe_text(sentence, "$error"))
 
 
 def _number(text: str, label: str, low: int, high: int) -> int | None:

@@ -1,21 +1,25 @@
-"""What dialogs share: an opaque box in the middle, a title, and escape."""
+"""What dialogs share: an opaque box in the middle, a title, keys that can be clicked, and escape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import ClassVar, TypeVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui_downloads.tui.line_bar import LineBar, Part
 from tui_downloads.tui.safe_text import safe_text, words
 
 T = TypeVar("T")
+Hint = tuple[str, str, str]
+"""Key, what it does, and the action that a click runs."""
 
 
 class Dialog(ModalScreen[T]):
@@ -25,22 +29,54 @@ class Dialog(ModalScreen[T]):
     heading = ""
     danger = False
     """Something is lost by saying yes."""
-    hint = ""
+    hints: tuple[Hint, ...] = (("esc", "leave", "leave"),)
     """Keys, at the bottom of the box."""
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box danger" if self.danger else "box") as box:
             box.border_title = safe_text(self.heading)
+            # Stands in for the border's title where there is no border: in plain mode.
+            yield Static(words((self.heading, "bold")), classes="heading")
             yield from self.body()
-            if self.hint:
-                yield Static(words((self.hint, "$tui-muted")), classes="hint")
+            with Horizontal(classes="foot"):
+                yield LineBar(id="hints")
+                yield from self.buttons()
+
+    def on_mount(self) -> None:
+        parts: list[Part] = []
+        for place, (key, label, action) in enumerate(self.hints):
+            # The first thing and the last, leaving, stay longest.
+            rank = 1 if place == len(self.hints) - 1 else max(1, place)
+            parts += [Part(key, "key", action, rank), Part(f" {label}   ", "muted", action, rank)]
+        self.query_one("#hints", LineBar).show(parts)
+
+    @on(LineBar.Clicked)
+    async def _hint_clicked(self, event: LineBar.Clicked) -> None:
+        await self.run_action(event.action)
 
     def body(self) -> Iterable[Widget]:
         """Give what is in the box."""
         raise NotImplementedError
 
+    def buttons(self) -> Iterable[Widget]:
+        """Give what stands at the right of the last line."""
+        return ()
+
+    def refuse(self, sentence: str) -> None:
+        """Say in the dialog why it can't be taken as it is."""
+        problem = self.query_one("#problem", Static)
+        problem.update(safe_text(sentence, "$error"))
+        problem.display = True
+
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def problem_line() -> Static:
+    """Give the line for `refuse`; it takes no room while it has nothing to say."""
+    line = Static("", id="problem", classes="problem")
+    line.display = False
+    return line
 
 
 def field(label: str, widget: Widget, note: str = "") -> Iterable[Widget]:

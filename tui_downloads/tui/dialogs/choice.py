@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
@@ -33,7 +33,7 @@ class ChoiceDialog(Dialog[str]):
     """Choose one of a few lines."""
 
     AUTO_FOCUS = "OptionList"
-
+    hints = (("enter", "choose", "take"), ("esc", "leave", "leave"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "step(1)", show=False),
         Binding("k", "step(-1)", show=False),
@@ -41,19 +41,20 @@ class ChoiceDialog(Dialog[str]):
     ]
 
     def __init__(self, heading: str, choices: Sequence[Choice], *, lead: str = "") -> None:
-        super().__init__()
+        slim = not lead and not any(choice.note for choice in choices)
+        super().__init__(classes="-slim" if slim else None)
         self.heading = heading
         self._choices = choices
         self._lead = lead
-        self.hint = "enter choose   esc leave"
 
     def body(self) -> Iterable[Widget]:
         if self._lead:
             yield Static(safe_text(self._lead), classes="lead")
         wide = max(len(choice.label) for choice in self._choices)
+        keys = max(len(choice.shortcut) for choice in self._choices)
         options = []
         for choice in self._choices:
-            key = f"{choice.shortcut}  " if choice.shortcut else ("• " if choice.current else "  ")
+            key = f"{choice.shortcut:<{keys}}  " if keys else ("• " if choice.current else "  ")
             options.append(
                 Option(words((key, "$accent bold"), choice.label.ljust(wide), (f"   {choice.note}", "$tui-muted")))
             )
@@ -72,13 +73,15 @@ class ChoiceDialog(Dialog[str]):
         else:
             menu.action_cursor_up()
 
-    def key_escape(self) -> None:
-        self.action_leave()
+    def action_take(self) -> None:
+        self.query_one(OptionList).action_select()
 
-    def on_key(self, event: object) -> None:
-        pressed = getattr(event, "character", None)
+    def on_key(self, event: events.Key) -> None:
         for choice in self._choices:
-            if choice.shortcut and choice.shortcut == pressed:
+            if choice.shortcut and choice.shortcut in (event.character, event.key):
+                # The key has done its work: the screen below has other plans for it.
+                event.stop()
+                event.prevent_default()
                 self.dismiss(choice.key)
                 return
 
@@ -95,12 +98,16 @@ class SeveralDialog(Dialog[tuple[str, ...]]):
         Binding("k", "step(-1)", show=False),
     ]
 
+    hints = (
+        ("space", "switch", "switch"), ("enter", "take", "take"), ("d", "defaults", "defaults"),
+        ("esc", "leave", "leave"),
+    )  # fmt: skip
+
     def __init__(self, heading: str, choices: Sequence[Choice]) -> None:
         super().__init__()
         self.heading = heading
         self._choices = choices
         self._chosen = {choice.key for choice in choices if choice.current}
-        self.hint = "space switch   enter take   d defaults   esc leave"
 
     def body(self) -> Iterable[Widget]:
         yield OptionList(*(Option(self._line(choice)) for choice in self._choices), compact=True, markup=False)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, VerticalScroll
+from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
@@ -31,7 +31,7 @@ class ConfirmDialog(Dialog[bool]):
         Binding("n", "answer(False)", "No"),
         Binding("left,right,h,l", "switch", "Switch", show=False),
     ]
-    hint = "y yes   n or esc no"
+    hints = (("y", "yes", "answer(True)"), ("n", "no", "answer(False)"))
 
     def __init__(self, heading: str, lead: Content, lines: Sequence[Content], *, yes: str = "Yes") -> None:
         super().__init__()
@@ -45,11 +45,10 @@ class ConfirmDialog(Dialog[bool]):
         if self._lines:
             # One Static for all lines: a thousand paths are one widget.
             yield VerticalScroll(Static(Content("\n").join(self._lines)), classes="lines", can_focus=False)
-        yield Horizontal(
-            Button("No", id="no", compact=True),
-            Button(Content(self._yes), id="yes", variant="error", compact=True),
-            classes="buttons",
-        )
+
+    def buttons(self) -> Iterable[Widget]:
+        yield Button("No", id="no", compact=True)
+        yield Button(Content(self._yes), id="yes", variant="error", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         self.dismiss(event.button.id == "yes")

@@ -1,64 +1,85 @@
-"""The help page, generated from the bindings."""
+"""The help page, generated from the bindings; a line that is chosen does what its key does."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
 
-from tui_downloads.tui.actions import ACTIONS, GROUPS, shown_keys
+from tui_downloads.tui.actions import ACTIONS, GROUPS, Action, shown_keys
 from tui_downloads.tui.safe_text import pad, words
 
 from .base import Dialog
 
+KEYS, LEFT = 13, 30
 FILTERS = (
     ("ubuntu iso", "both words in name, link, folder or error"),
     ("state:failed,paused", "one of these states"),
     ("host:example  size>1g  age<2d", "fields and comparisons"),
     ("-host:example", "turned round"),
 )
+MOUSE = (
+    ("click", "move there; on a title: sort by it"),
+    ("ctrl+click, or the left edge", "mark"),
+    ("shift+click", "mark a range"),
+    ("double click", "details"),
+    ("right click", "everything that can be done with it"),
+)
 
 
-class HelpDialog(Dialog[None]):
-    """Every key, by group."""
+class HelpDialog(Dialog[str]):
+    """Every key, by group. Gives the method of the action that was chosen."""
 
     heading = "Keys"
-    AUTO_FOCUS = "VerticalScroll"
-    hint = "esc or ? close"
+    AUTO_FOCUS = "OptionList"
+    hints = (("enter", "do it", "take"), ("esc", "close", "leave"))
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("question_mark,q,f1", "leave", show=False),
-        Binding("j", "scroll(1)", show=False),
-        Binding("k", "scroll(-1)", show=False),
+        Binding("j", "step(1)", show=False),
+        Binding("k", "step(-1)", show=False),
     ]
 
-    def __init__(self, keymap: Mapping[str, str]) -> None:
+    def __init__(self, keymap: Mapping[str, str], possible: Callable[[Action], bool] = lambda action: True) -> None:
         super().__init__()
         self._keymap = keymap
+        self._possible = possible
 
     def body(self) -> Iterable[Widget]:
-        yield VerticalScroll(Static(help_text(self._keymap)), classes="lines")
+        options: list[Option] = []
+        for group in GROUPS:
+            options.append(_head(group, first=not options))
+            for action in ACTIONS:
+                if action.group == group:
+                    options.append(self._line(action))
+        for title, pairs in (("Filter", FILTERS), ("Mouse", MOUSE)):
+            options.append(_head(title))
+            options += [Option(words((f"  {pad(left, LEFT)}", "bold"), f" {right}")) for left, right in pairs]
+        yield OptionList(*options, compact=True, markup=False)
 
-    def action_scroll(self, by: int) -> None:
-        self.query_one(VerticalScroll).scroll_relative(y=by, animate=False)
+    def _line(self, action: Action) -> Option:
+        keys = " ".join(shown_keys(action, self._keymap))
+        can = self._possible(action)
+        look = ("bold", "") if can else ("$tui-muted", "$tui-muted")
+        return Option(words((f"  {pad(keys, KEYS)}", look[0]), (action.title, look[1])), id=action.method)
+
+    def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
+        if event.option_id is not None:
+            self.dismiss(event.option_id)
+
+    def action_take(self) -> None:
+        self.query_one(OptionList).action_select()
+
+    def action_step(self, by: int) -> None:
+        menu = self.query_one(OptionList)
+        if by > 0:
+            menu.action_cursor_down()
+        else:
+            menu.action_cursor_up()
 
 
-def help_text(keymap: Mapping[str, str]) -> Content:
-    """Write the help."""
-    lines: list[Content] = []
-    for group in GROUPS:
-        lines.append(words((group, "bold $accent")))
-        for action in ACTIONS:
-            if action.group == group:
-                keys = " ".join(shown_keys(action, keymap))
-                lines.append(words((f"  {pad(keys, 12)}", "bold"), f"  {action.title}"))
-        lines.append(Content(""))
-    lines.append(words(("Filter", "bold $accent")))
-    lines += [words((f"  {example:<31}", "bold"), f"  {meaning}") for example, meaning in FILTERS]
-    lines.append(Content(""))
-    lines.append(words(("The mouse works wherever a key does: click, double click, ctrl+click, wheel.", "$tui-muted")))
-    return Content("\n").join(lines)
+def _head(text: str, *, first: bool = False) -> Option:
+    return Option(words("" if first else "\n", (text, "bold $accent")), disabled=True)

@@ -9,14 +9,12 @@ from msgspec.structs import replace
 from textual.binding import Binding, BindingType
 from textual.containers import Grid
 from textual.widget import Widget
-from textual.widgets import Static
 
 from tui_downloads.core.snapshots import Limits
 from tui_downloads.tui import figures
 from tui_downloads.tui.fields import SafeInput
-from tui_downloads.tui.safe_text import safe_text
 
-from .base import Dialog, field
+from .base import Dialog, field, problem_line
 
 RATES = (
     ("rate", "Speed of everything"),
@@ -41,7 +39,7 @@ class LimitsDialog(Dialog[Limits]):
 
     heading = "Limits"
     AUTO_FOCUS = "#rate"
-    hint = "enter take   tab next   esc leave"
+    hints = (("enter", "take", "take"), ("tab", "next", "app.focus_next"), ("esc", "leave", "leave"))
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Take", priority=True)]
 
     def __init__(self, limits: Limits) -> None:
@@ -52,11 +50,11 @@ class LimitsDialog(Dialog[Limits]):
         children: list[Widget] = []
         for name, label in RATES:
             value = written(getattr(self._limits, name))
-            children += field(label, SafeInput(value=value, placeholder="no limit", id=name))
+            children += field(label, SafeInput(value=value, placeholder="none", id=name))
         for name, label, _, _ in COUNTS:
             children += field(label, SafeInput(value=str(getattr(self._limits, name)), type="integer", id=name))
         yield Grid(*children, classes="form")
-        yield Static("", id="problem", classes="problem")
+        yield problem_line()
 
     def action_take(self) -> None:
         changes: dict[str, int] = {}
@@ -69,7 +67,7 @@ class LimitsDialog(Dialog[Limits]):
             for name, label, low, high in COUNTS:
                 changes[name] = _count(self.query_one(f"#{name}", SafeInput).value, label, low, high)
         except ValueError as error:
-            self.query_one("#problem", Static).update(safe_text(str(error), "$error"))
+            self.refuse(str(error))
             return
         self.dismiss(replace(self._limits, **changes))
 

@@ -15,7 +15,7 @@ from tui_downloads.tui import figures
 from tui_downloads.tui.fields import SafeInput
 from tui_downloads.tui.safe_text import safe_text, typed, words
 
-from .base import Dialog
+from .base import Dialog, problem_line
 
 
 class RefreshDialog(Dialog[str]):
@@ -23,7 +23,7 @@ class RefreshDialog(Dialog[str]):
 
     heading = "Retry, or refresh the link"
     AUTO_FOCUS = "SafeInput"
-    hint = "enter go on   esc leave"
+    hints = (("enter", "go on", "take"), ("esc", "leave", "leave"))
 
     def __init__(self, view: DownloadView) -> None:
         super().__init__()
@@ -40,16 +40,19 @@ class RefreshDialog(Dialog[str]):
             lines.append(words((kept, "$tui-muted")))
         yield Static(Content("\n").join(lines), classes="lead")
         yield SafeInput(value=typed(view.url), placeholder="A fresh link to the same file")
-        yield Static("", id="problem", classes="problem")
+        yield problem_line()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        text = event.value.strip()
+        self.action_take()
+
+    def action_take(self) -> None:
+        text = self.query_one(SafeInput).value.strip()
         if not text or text == self._view.url:
             self.dismiss("")
             return
         try:
             parse_link(text)
         except TuiDownloadsError as error:
-            self.query_one("#problem", Static).update(safe_text(error.message, "$error"))
+            self.refuse(f"{error.message} {error.next_step}")
             return
         self.dismiss(text)
