@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Literal, cast
 
 from msgspec.structs import replace
@@ -12,6 +12,7 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.command import Provider
 from textual.driver import Driver
+from textual.screen import Screen
 from textual.timer import Timer
 
 from tui_downloads.core.errors import TuiDownloadsError
@@ -50,37 +51,59 @@ class DownloadsApp(App[int], inherit_bindings=False):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-mid"), (30, "-tall")]  # noqa: RUF012
 
     def __init__(
-        self, session: Session, *, links: Sequence[str] = (), driver_class: type[Driver] | None = None
+        self,
+        session: Session,
+        *,
+        links: Sequence[str] = (),
+        driver_class: type[Driver] | None = None,
+        opened: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(driver_class=driver_class)
         self.session = session
         self._links = tuple(links)
+        self._opened = opened
         self._timer: Timer | None = None
         self._sampled = float("-inf")
         self.register_theme(DARK)
         self.register_theme(LIGHT)
         self._use_theme(session.settings.theme)
+        self._variables = self.get_css_variables()
+        self.stylesheet.set_variables(self._variables)
         # What was given on the command line may have ended while the screen was being made.
         session.opened_at = session.clock() - JUST_BEFORE
         session.snapshot = session.desk.engine.snapshot()
+        self.set_class(not session.glyphs.frame, "-ascii", update=False)
+        self.set_class(session.settings.plain, "-plain", update=False)
         self.main = MainScreen(session)
         self.announcer = Announcer(self._write, session.settings)
         if session.settings.keys:
             self.set_keymap(dict(session.settings.keys))
 
     def get_css_variables(self) -> dict[str, str]:
-        return {**super().get_css_variables(), **shades(self.current_theme)}
+        self.theme_variables = {**super().get_css_variables(), **shades(self.current_theme)}
+        return self.theme_variables
+
+    def refresh_css(self, animate: bool = True) -> None:
+        """Parse the rules anew, unless the theme says what they were parsed with: at the start it does."""
+        variables = self.get_css_variables()
+        if variables == self._variables:
+            return
+        self._variables = variables
+        super().refresh_css(animate)
+
+    def get_default_screen(self) -> Screen[None]:
+        """Begin with the main screen itself: one below it would be mounted, styled and drawn for nobody."""
+        return self.main
 
     def on_mount(self) -> None:
-        self.set_class(not self.session.glyphs.frame, "-ascii")
-        self.set_class(self.session.settings.plain, "-plain")
-        self.push_screen(self.main)
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
         self.pull()
         self._start_timer()
         self.follow_news()
+        if self._opened is not None:
+            self._opened()
         if self._links and not self.session.read_only:
             self.main.action_download_add("\n".join(self._links))
 

@@ -13,6 +13,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from . import figures
+from .looks import Palette
 from .safe_text import elide, fit, visible
 
 KEPT = 2000
@@ -32,17 +33,8 @@ class Entry(Struct, frozen=True):
 class LogView(ScrollView, can_focus=True, inherit_bindings=False):
     """Lines that scroll; it follows the newest until somebody scrolls up."""
 
-    COMPONENT_CLASSES = {f"log--{name}" for name in ("row", "muted", "accent", "success", "warning", "error")}  # noqa: RUF012
     DEFAULT_CSS = """
-    LogView {
-        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
-        & > .log--row { color: $foreground; background: $background; }
-        & > .log--muted { color: $tui-muted; background: $background; }
-        & > .log--accent { color: $accent; background: $background; }
-        & > .log--success { color: $success; background: $background; }
-        & > .log--warning { color: $warning; background: $background; }
-        & > .log--error { color: $error; background: $background; }
-    }
+    LogView { height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
 
     class Unseen(Message):
@@ -52,6 +44,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self.unseen = 0
+        self._palette = Palette(self)
 
     @property
     def lines(self) -> list[str]:
@@ -97,7 +90,11 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         self.virtual_size = Size(self.size.width, len(self._entries))
 
     def _look(self, name: str) -> Style:
-        return self.get_component_rich_style(f"log--{name}")
+        return self._palette["row"] + self._palette[name]
+
+    def notify_style_update(self) -> None:
+        super().notify_style_update()
+        self._palette.clear()
 
     def render_line(self, y: int) -> Strip:
         width = self.size.width

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.style import Style
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
@@ -16,37 +15,17 @@ from tui_downloads.core.snapshots import DownloadView
 from . import columns
 from .columns import GAP, Context, Placed
 from .glyphs import Glyphs
+from .looks import Palette
 from .row_painter import PREFIX, Row, RowPainter
 from .rows import LiveRows, RowSource
 from .selection import Selection
-
-_STYLES = (
-    "row", "cursor", "cursor-idle", "marked", "header", "muted", "accent", "success", "warning", "error", "bar-rest",
-    "empty-title", "empty-text",
-)  # fmt: skip
 
 
 class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
     """Rows of downloads with a cursor and marks that follow ids, not places."""
 
-    COMPONENT_CLASSES = {f"table--{name}" for name in _STYLES}  # noqa: RUF012
     DEFAULT_CSS = """
-    DownloadTable {
-        height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
-        & > .table--row { color: $foreground; background: $background; }
-        & > .table--cursor { background: $tui-cursor; }
-        & > .table--cursor-idle { background: $tui-cursor-idle; }
-        & > .table--marked { color: $accent; text-style: bold; }
-        & > .table--header { color: $tui-muted; background: $background; }
-        & > .table--muted { color: $tui-muted; }
-        & > .table--accent { color: $accent; }
-        & > .table--success { color: $success; }
-        & > .table--warning { color: $warning; }
-        & > .table--error { color: $error; }
-        & > .table--bar-rest { color: $tui-faint; }
-        & > .table--empty-title { color: $foreground; text-style: bold; }
-        & > .table--empty-text { color: $tui-muted; }
-    }
+    DownloadTable { height: 1fr; width: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
     """
 
     class Opened(Message):
@@ -92,8 +71,8 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         self._gap = GAP
         self._shown: dict[int, Row] = {}
         self._strips: dict[Row, Strip] = {}
-        self._palette: dict[str, Style] = {}
-        self._painter = RowPainter(self._style, glyphs)
+        self._palette = Palette(self)
+        self._painter = RowPainter(self._palette.__getitem__, glyphs)
 
     # What others may ask.
 
@@ -285,12 +264,6 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
 
     # Drawing.
 
-    def _style(self, name: str) -> Style:
-        if name not in self._palette:
-            known = name if name in _STYLES else "row"
-            self._palette[name] = self.get_component_rich_style(f"table--{known}", partial=known != "row")
-        return self._palette[name]
-
     def _row(self, index: int) -> Row:
         view = self.rows.view(index)
         at_cursor = index == self._cursor
@@ -311,7 +284,7 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
             return self._painter.empty(self.empty, y, width, self.size.height)
         index, line = divmod(self.scroll_offset.y + y - 1, self.row_height)
         if index >= len(self.rows):
-            return Strip.blank(width, self._style("row"))
+            return Strip.blank(width, self._palette["row"])
         row = self._row(index)
         self._shown[index] = row
         cursor = "cursor" if self.has_focus else "cursor-idle"
