@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -93,9 +94,10 @@ def _refused(engine: Engine, urls: Sequence[str]) -> list[str]:
 
 
 def _apply(house: House) -> None:
-    """Let a setting that was written take effect; called on the screen's loop."""
-    task = asyncio.get_running_loop().create_task(house.reload())
-    task.add_done_callback(lambda done: done.exception())
+    """Let a setting that was written take effect; called in the thread that wrote it."""
+    # A file that somebody else damaged meanwhile changes nothing.
+    with contextlib.suppress(TuiDownloadsError):
+        asyncio.run(house.reload())
 
 
 def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> int:

@@ -209,10 +209,16 @@ class DownloadsApp(App[int], inherit_bindings=False):
 
     def settings_changed(self, changed: bool | None) -> None:
         """Take over what the settings screen wrote."""
+        if changed:
+            self._take_settings()
+
+    @work(exclusive=True, group="command", exit_on_error=False)
+    async def _take_settings(self) -> None:
         book = self.session.book
-        if not changed or book is None:
+        if book is None:
             return
-        settings = replace(book.screen(), ascii=self.session.settings.ascii, plain=self.session.settings.plain)
+        written = await asyncio.to_thread(book.screen)
+        settings = replace(written, ascii=self.session.settings.ascii, plain=self.session.settings.plain)
         self.session.settings = self.announcer.settings = settings
         self._use_theme(settings.theme)
         self.set_keymap(dict(settings.keys))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import os
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
 from textual import events
@@ -47,13 +50,13 @@ class FolderSuggester(Suggester):
         root = Path(head + slash if value.startswith("/") else f"{self._base()}/{head}").expanduser()
         if value.startswith("~"):
             root = Path(head + slash).expanduser()
-        try:
-            with os.scandir(root) as entries:
-                for number, entry in enumerate(entries):
-                    if number >= self.MOST:
-                        break
-                    if entry.name.startswith(start) and entry.name != start and entry.is_dir():
-                        return typed(f"{head}{slash}{entry.name}/")
-        except OSError:
-            return None
-        return None
+        # A folder of a network that is away takes its time, and the screen has other things to do meanwhile.
+        name = await asyncio.to_thread(self._find, root, start)
+        return typed(f"{head}{slash}{name}/") if name else None
+
+    def _find(self, root: Path, start: str) -> str:
+        with contextlib.suppress(OSError), os.scandir(root) as entries:
+            for entry in islice(entries, self.MOST):
+                if entry.name.startswith(start) and entry.name != start and entry.is_dir():
+                    return entry.name
+        return ""

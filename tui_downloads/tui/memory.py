@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -16,6 +17,7 @@ class FileMemory:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._one = threading.Lock()
 
     def load(self) -> Mapping[str, str]:
         """Give what was saved; an absent, oversized or damaged file is an empty one."""
@@ -31,7 +33,7 @@ class FileMemory:
     def save(self, values: Mapping[str, str]) -> None:
         """Write beside and rename; a full disk is not worth a word."""
         beside = self._path.with_name(self._path.name + ".new")
-        with contextlib.suppress(OSError):
+        with self._one, contextlib.suppress(OSError):
             descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w") as file:
                 json.dump(dict(values), file, indent=1, sort_keys=True)

@@ -15,7 +15,7 @@ def program() -> str | None:
 
 async def open_path(path: str) -> str:
     """Open an absolute path and give a sentence when it can't be done, else empty text."""
-    if not Path(path).is_absolute() or not Path(path).exists():
+    if not Path(path).is_absolute() or not await asyncio.to_thread(Path(path).exists):
         return "It is not on this machine's disk."
     opener = program()
     if opener is None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
-
 from msgspec.structs import replace
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,12 +14,13 @@ from tui_downloads.core.filters import parse as parse_filter
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView, Snapshot
 
-from . import bars
+from . import bars, remembering
 from .fields import SafeInput
 from .line_bar import LineBar
 from .log_view import LogView
 from .paged_rows import PagedRows
-from .panes import KEYS, KINDS, STORE_QUERIES, TWO_LINES, in_active, in_queue
+from .panes import KEYS, KINDS, STORE_QUERIES, in_active, in_queue
+from .remembering import Remembering
 from .rows import SORTS, Changes, LiveRows, difference
 from .safe_text import safe_text, visible, words
 from .session import Session
@@ -60,6 +58,7 @@ class PaneScreen(Screen[None]):
         self.tab_bar, self.status_bar, self.key_bar = LineBar(id="tabs"), LineBar(id="status"), LineBar(id="keys")
         self.banner = Static("", id="banner")
         self._banner_text = ""
+        self.memory = Remembering(self)
 
     def compose(self) -> ComposeResult:
         yield self.tab_bar
@@ -180,6 +179,7 @@ class PaneScreen(Screen[None]):
         self._show_order()
         self.show_bars()
         self.refresh_bindings()
+        self.memory.soon()
 
     def step_pane(self, by: int) -> None:
         self.show_pane(KEYS[(KEYS.index(self.pane) + by) % len(KEYS)])
@@ -217,6 +217,7 @@ class PaneScreen(Screen[None]):
         if self.pane in self._stale_stores:
             self.load_store(self.pane)
         self.show_bars()
+        self.memory.soon()
 
     @property
     def filter(self) -> Filter:
@@ -249,6 +250,7 @@ class PaneScreen(Screen[None]):
             rows.query = replace(old, sort=sort, reverse=turned)
             self.load_store(self.pane)
         self._show_order()
+        self.memory.soon()
 
     def order(self) -> tuple[str, bool]:
         """Give the order of the pane in sight."""
@@ -325,52 +327,12 @@ class PaneScreen(Screen[None]):
     # Memory.
 
     def save(self) -> None:
-        """Remember tab, filter, orders and columns."""
-        orders = {}
-        for key, rows in self.rows.items():
-            orders[key] = (
-                [rows.sort, rows.reverse] if isinstance(rows, LiveRows) else [rows.query.sort, rows.query.reverse]
-            )
-        chosen = {key: list(table.keys) for key, table in self.tables.items()}
-        self.session.memory.save(
-            {
-                "pane": self.pane,
-                "filter": self._filter.text,
-                "orders": json.dumps(orders),
-                "columns": json.dumps(chosen),
-                "comfortable": "yes" if self.tables["active"].comfortable else "",
-            }
-        )
+        """Remember what has not been written yet, at the end."""
+        self.memory.last()
 
     def _recall(self) -> None:
-        found = self.session.memory.load()
-        pane = found.get("pane", "active")
-        self.pane = pane if pane in KEYS else "active"
-        comfortable = (
-            bool(found["comfortable"]) if "comfortable" in found else self.session.settings.density != "compact"
-        )
-        orders, chosen = _object(found.get("orders")), _object(found.get("columns"))
-        for key, table in self.tables.items():
-            table.comfortable = comfortable or key in TWO_LINES
-            keys = chosen.get(key) or (self.session.settings.columns if key == "active" else ())
-            if isinstance(keys, Sequence) and not isinstance(keys, str) and keys:
-                table.show_columns([name for name in keys if isinstance(name, str)])
-            order = orders.get(key)
-            if isinstance(order, list) and len(order) == 2 and order[0] in KINDS[key].sorts:
-                rows = self.rows[key]
-                if isinstance(rows, LiveRows):
-                    rows.sort, rows.reverse = str(order[0]), bool(order[1])
-                else:
-                    rows.query = replace(rows.query, sort=str(order[0]), reverse=bool(order[1]))
-        if found.get("filter"):
+        filter = remembering.recall(self, self.session.remembered)
+        if filter:
             with self.prevent(Input.Changed):
-                self.query_one("#filter", SafeInput).value = found["filter"]
-            self.set_filter(found["filter"])
-
-
-def _object(text: str | None) -> dict[str, object]:
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+                self.query_one("#filter", SafeInput).value = filter
+            self.set_filter(filter)

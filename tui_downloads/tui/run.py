@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tui_downloads.engine.base import Engine
 
 from . import environment
-from .options import Endpoint, ForgetfulMemory, Memory, ScreenSettings, SettingsBook
+from .options import EMPTY, Endpoint, ForgetfulMemory, Memory, ScreenSettings, SettingsBook
 
 if TYPE_CHECKING:
     from .app import DownloadsApp
@@ -117,6 +117,7 @@ def build(
         desk=Desk(engine, say),
         settings=chosen,
         memory=memory or ForgetfulMemory(),
+        remembered=memory.load() if memory is not None else EMPTY,
         glyphs=glyphs.choose(ascii=ascii, plain=chosen.plain),
         read_only=read_only or engine.snapshot().info.read_only,
         far=environment.over_ssh(os.environ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Protocol, runtime_checkable
 
 from msgspec import Struct, field
@@ -13,7 +13,7 @@ from tui_downloads.core.snapshots import Snapshot
 
 from .desk import Desk
 from .glyphs import UNICODE, Glyphs
-from .options import Endpoint, ForgetfulMemory, Memory, ScreenSettings, SettingsBook
+from .options import EMPTY, Endpoint, ForgetfulMemory, Memory, ScreenSettings, SettingsBook
 
 
 @runtime_checkable
@@ -29,6 +29,8 @@ class Session(Struct):
     desk: Desk
     settings: ScreenSettings = field(default_factory=ScreenSettings)
     memory: Memory = field(default_factory=ForgetfulMemory)
+    remembered: Mapping[str, str] = EMPTY
+    """What the memory held when the screen was made."""
     glyphs: Glyphs = UNICODE
     clock: Callable[[], float] = time.time
     read_only: bool = False

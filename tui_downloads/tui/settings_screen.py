@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import ClassVar
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
@@ -50,7 +51,7 @@ class SettingsScreen(Screen[bool]):
 
     def on_mount(self) -> None:
         self.query_one("#value").display = False
-        self._fill(1)
+        self._open()
         self.query_one(OptionList).focus()
         self._bars()
 
@@ -70,7 +71,6 @@ class SettingsScreen(Screen[bool]):
 
     def _fill(self, place: int) -> None:
         menu = self.query_one(OptionList)
-        self._entries = list(self._book.entries())
         width = max(24, self.size.width - 4)
         name_width = min(max([20, *(len(_short(entry)) for entry in self._entries)]) + 2, width // 2)
         options: list[Option] = []
@@ -135,18 +135,28 @@ class SettingsScreen(Screen[bool]):
 
     @on(Input.Submitted, "#value")
     def _typed(self, event: Input.Submitted) -> None:
-        if self.entry is not None and self._write(self.entry, event.value):
-            self._close_box()
+        if self.entry is not None:
+            self._write(self.entry, event.value)
 
-    def _write(self, entry: SettingEntry, value: str) -> bool:
+    @work(exclusive=True, group="command", exit_on_error=False)
+    async def _write(self, entry: SettingEntry, value: str) -> None:
         try:
-            self._book.write(entry.key, value)
+            await asyncio.to_thread(self._book.write, entry.key, value)
         except TuiDownloadsError as error:
             self.query_one("#problem", Static).update(safe_text(f"{error.message} {error.next_step}", "$error"))
-            return False
+            return
         self._changed = True
-        self._fill(self.query_one(OptionList).highlighted or 1)
-        return True
+        await self._read(self.query_one(OptionList).highlighted or 1)
+        if self.query_one("#value").display:
+            self._close_box()
+
+    @work(exclusive=True, group="command", exit_on_error=False)
+    async def _open(self) -> None:
+        await self._read(1)
+
+    async def _read(self, place: int) -> None:
+        self._entries = list(await asyncio.to_thread(self._book.entries))
+        self._fill(place)
 
     def _close_box(self) -> None:
         self.query_one("#value").display = False

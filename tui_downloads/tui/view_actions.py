@@ -137,6 +137,7 @@ class ViewActions(PaneScreen):
         def chosen(keys: tuple[str, ...] | None) -> None:
             if keys is not None:
                 table.show_columns(keys or KINDS[self.pane].columns)
+                self.memory.soon()
 
         self.app.push_screen(SeveralDialog("Columns", choices), chosen)
 
@@ -147,6 +148,7 @@ class ViewActions(PaneScreen):
             table.comfortable = not table.comfortable
             table.relayout()
             table.move_by(0)
+        self.memory.soon()
 
     def action_view_freeze(self) -> None:
         self.frozen = not self.frozen
