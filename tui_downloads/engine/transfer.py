@@ -8,10 +8,9 @@ an overlap that agreed and a result that is marked so.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import time
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from msgspec.structs import replace
 
@@ -33,7 +32,9 @@ from .detours import Adopt, AskPlainly, Skipped, StartOver, Whole
 from .proof import Prover
 from .services import SMALL, FileSettings, Services
 from .shelter import finish
+from .superseded import Superseded
 from .transfers import marked
+from .verdicts import refuse
 from .verifying import Pieces
 from .worker import Worker
 
@@ -92,13 +93,12 @@ class Transfer:
         """Holds bytes of more than one session or mirror."""
         self._crew_task: asyncio.Task[None] | None = None
         self._opening: asyncio.Future[Answer] | None = None
-        self._superseded: list[str] = []
+        self._older = Superseded()
         self._restarts = 0
         self._turns = 0
         self._handed_over = False
         self._closed_by_server = False
         self._distrusted = -1
-        self._aside = ""
         self._lost: set[str] = set()
 
     # What is seen from outside ......................................................................................
@@ -159,7 +159,7 @@ class Transfer:
                 except Whole:
                     continue
         finally:
-            if self.part is not None or self._aside or self._crew_task is not None:
+            if self.part is not None or self._older.waiting or self._crew_task is not None:
                 await finish(self._stop())
 
     async def _opened_anew(self, error: DownloadError) -> bool:
@@ -226,8 +226,7 @@ class Transfer:
         )
         self.plan = Plan(origin.size, part.durable.copy())
         self.joined = bool(part.durable)
-        self._superseded = [str(path) for path in origin.extra.get("supersedes", ())]
-        self._aside = part.name if self._superseded else ""
+        self._older.known(origin.extra.get("supersedes", ()), part.name)
         self.mirrors[0].resource = self.resource
         self.mirrors[0].validator = origin.validator
         self._tell_size()
@@ -302,7 +301,8 @@ class Transfer:
         part, self.part, self.file.part = self.part, None, None
         if part is not None:
             if lost:
-                await finish(asyncio.to_thread(self._set_aside, part))
+                spans = self.plan.done if self.plan else part.durable
+                await finish(asyncio.to_thread(self._older.put, part, spans))
             else:
                 part.discard()
         self.body = None
@@ -311,34 +311,9 @@ class Transfer:
         self.joined = False
         self.mirrors[0].resource = None
 
-    def _set_aside(self, part: PartFile) -> None:
-        """Keep an old version's part until the new file is complete."""
-        name = choose(part.folder, f"{part.name}.old", url="").name
-        part.checkpoint(self.plan.done if self.plan else part.durable)
-        self._aside = part.name
-        part.move(part.folder, name)
-        self._superseded.append(part.path)
-        part.close()
-
-    def _take_back(self) -> None:
-        """Nothing of the new version is here: the old part gets its name back, so that a later run knows it."""
-        with contextlib.suppress(DownloadError, IndexError):
-            part = PartFile.open(self._superseded[-1])
-            try:
-                part.move(part.folder, self._aside)
-                self._superseded.pop()
-                self.file.part = part.path
-            finally:
-                part.close()
-
     def drop_superseded(self) -> None:
         """Delete the parts of older versions; called when the new file is published."""
-        for path in self._superseded:
-            try:
-                PartFile.open(path).discard()
-            except DownloadError:
-                continue  # somebody else took it, or it is gone: not ours to delete
-        self._superseded = []
+        self._older.drop()
 
     async def _stop(self) -> None:
         """End every connection, make what is here safe, and let go of the part unless it is whole."""
@@ -348,8 +323,8 @@ class Transfer:
         if self._handed_over:
             return
         part = self.part
-        if part is None and self._aside:
-            await asyncio.to_thread(self._take_back)
+        if part is None and self._older.waiting:
+            self.file.part = await asyncio.to_thread(self._older.take_back) or self.file.part
         if part is None or self.plan is None or part.fileno() < 0:
             return
         try:
@@ -420,38 +395,7 @@ class Transfer:
                 if self.plan is not None and self.plan.size is None and verdict.total is not None:
                     self._learn_size(verdict.total)
             return
-        self._refuse(mirror, verdict)
-
-    def _refuse(self, mirror: Mirror, verdict: admission.Verdict) -> NoReturn:
-        """Turn a verdict against an answer into what happens next."""
-        if mirror is not self.mirrors[0] and isinstance(verdict, admission.Restart | admission.Single):
-            raise DownloadError(Code.REMOTE_CHANGED, f"A mirror can't be used: {verdict.reason}", retry=False)
-        match verdict:
-            case admission.Restart(reason=reason, single=single):
-                raise StartOver(reason, single=single)
-            case admission.Single(reason=reason):
-                raise StartOver(reason, single=True)
-            case admission.Plain(keep_range=keep_range):
-                mirror.no_if_range = mirror.no_if_range or keep_range
-                mirror.plain = mirror.plain or not keep_range
-                raise AskPlainly
-            case admission.Overlap():
-                mirror.proven = False
-                raise AskPlainly
-            case admission.Done(resource=resource):
-                if self.plan is None or self.plan.size is not None or resource.size is None:
-                    raise StartOver("The server says that the file is shorter than what is asked for.")
-                self.plan.settle(resource.size)
-                self.size_settled(resource.size, closed=False)
-                raise Whole
-            case admission.Again(error=error, fresh=fresh):
-                mirror.strikes += error.code is Code.PROTOCOL_ERROR
-                mirror.fresh = mirror.fresh or fresh
-                raise error
-            case admission.Refuse(error=error):
-                raise error
-            case _:
-                raise AssertionError(verdict)
+        refuse(self, mirror, verdict)
 
     def _joins(self, worker: Worker, resource: Resource) -> None:
         mirror = worker.mirror
@@ -543,7 +487,7 @@ class Transfer:
             created_at=self.download.created_at,
             checksum=":".join(checksum) if checksum else None,
             content_type=resource.content_type,
-            extra={"supersedes": self._superseded} if self._superseded else {},
+            extra={"supersedes": self._older.paths} if self._older.paths else {},
         )
 
     def _skip_if_there(self, name: str) -> None:

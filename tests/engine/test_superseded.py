@@ -1,0 +1,73 @@
+"""What becomes of the part of an older version."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tui_downloads.core.spans import SpanSet
+from tui_downloads.engine.superseded import Superseded
+from tui_downloads.files.base import Origin
+from tui_downloads.files.part import PartFile
+
+URL = "http://host/file.bin"
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> PartFile:
+    made = PartFile.create(str(tmp_path), "file.bin", Origin(id="1" * 32, file="1", url=URL, name="file.bin", size=10))
+    made.write(0, [b"01234"])
+    return made
+
+
+def here(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir() if path.is_file())
+
+
+def test_a_part_that_is_put_aside_keeps_its_bytes_under_another_name(part, tmp_path):
+    """The name is free for the new version; what was here is safe."""
+    older = Superseded()
+    older.put(part, SpanSet([(0, 5)]))
+    assert older.waiting and here(tmp_path) == ["file.bin.old.part", "file.bin.old.part.journal"]
+    again = PartFile.open(older.paths[0])
+    assert again.durable.total == 5 and again.read(0, 5) == b"01234"
+    again.close()
+
+
+def test_it_gets_its_name_back(part, tmp_path):
+    """When nothing of the new version came, a later run must find the old one."""
+    older = Superseded()
+    older.put(part, SpanSet([(0, 5)]))
+    assert older.take_back() == os.path.join(tmp_path, "file.bin.part")
+    assert here(tmp_path) == ["file.bin.part", "file.bin.part.journal"] and older.paths == []
+
+
+def test_taking_back_what_somebody_took_is_harmless(part, tmp_path):
+    """A part that is gone or in use is left alone."""
+    older = Superseded()
+    assert older.take_back() is None
+    older.put(part, SpanSet([(0, 5)]))
+    holder = PartFile.open(older.paths[0])
+    assert older.take_back() is None and older.paths
+    holder.close()
+
+
+def test_all_are_dropped_with_the_new_file(part, tmp_path):
+    """What an earlier session put aside goes as well; what is not ours stays."""
+    older = Superseded()
+    older.put(part, SpanSet([(0, 5)]))
+    foreign = tmp_path / "foreign.part"
+    foreign.write_bytes(b"x")
+    later = Superseded()
+    later.known([*older.paths, str(foreign)], "file.bin")
+    later.drop()
+    assert here(tmp_path) == ["foreign.part"] and later.paths == []
+
+
+def test_nothing_known_waits_for_nothing():
+    """A journal that names no older part leaves no name to be taken back."""
+    older = Superseded()
+    older.known([], "file.bin")
+    assert not older.waiting
