@@ -14,11 +14,15 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from heapq import heapify, heappop, heappush
 from itertools import pairwise
+from typing import TypeVar
 
 from msgspec import Struct, field
 
 TRIES = 256
 """Hosts without a seat after which `pop` gives up: so many are only full when there is no seat at all."""
+
+
+Key = TypeVar("Key", tuple[int, float, str], tuple[float, str])
 
 
 def anyone(host: str) -> bool:
@@ -216,7 +220,7 @@ class Queue:
 
     def _add(self, entry: _Entry) -> None:
         self._entries[entry.id] = entry
-        insort(self._line, entry.key)
+        _insert(self._line, entry.key)
         entry.later = entry.start_at is not None
         if entry.start_at is not None:
             heappush(self._later, (entry.start_at, entry.id))
@@ -236,7 +240,7 @@ class Queue:
             insort(self._ranks, -entry.priority)
         lane = self._lanes.setdefault(entry.priority, {}).setdefault(entry.owner, _Lane())
         members = lane.hosts.setdefault(entry.host, [])
-        insort(members, (entry.order, entry.id))
+        _insert(members, (entry.order, entry.id))
         if members[0][1] == entry.id:
             self._offer(at, entry.host)
 
@@ -342,6 +346,14 @@ class Queue:
 
     def __repr__(self) -> str:
         return f"<Queue of {len(self)}: {', '.join(list(self)[:8])}{' …' if len(self) > 8 else ''}>"
+
+
+def _insert(line: list[Key], key: Key) -> None:
+    """Insert into a sorted list; most come last, and are not searched a place for."""
+    if not line or key > line[-1]:
+        line.append(key)
+    else:
+        insort(line, key)
 
 
 def _spaced(before: float | None, after: float | None, count: int, *, anew: bool) -> list[float] | None:

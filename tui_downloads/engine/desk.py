@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 Command = Callable[[Download], Awaitable[None]]
 SPACE_EVERY = 5.0
+BREATH = 250
+"""Downloads that are added before whatever runs gets a turn: some ten milliseconds."""
 
 
 class Desk:
@@ -149,11 +151,13 @@ class Desk:
     async def _add(
         self, requests: Sequence[AddRequest], outcomes: dict[int, Outcome], fresh: dict[int, Download]
     ) -> list[Outcome]:
-        position = self.manager.last_position()
+        position = self.manager.reserve(len(requests))
         now = time.time()
         for index, request in enumerate(requests):
+            if index % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
             try:
-                download = self._record(request, position + 1 + index, now)
+                download = self._record(request, position + index, now)
             except TuiDownloadsError as error:
                 outcomes[index] = Outcome("", error)
                 continue
@@ -166,7 +170,9 @@ class Desk:
         if fresh:
             await self.manager.mounts.note(download.folder for download in fresh.values())
             await self.services.store.insert(list(fresh.values()))
-        for index, download in fresh.items():
+        for number, (index, download) in enumerate(fresh.items(), 1):
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
             self._begin(download)
             outcomes[index] = Outcome(download.id, None, self.views.view(download))
         self.views.publish()
@@ -205,7 +211,8 @@ class Desk:
     def _begin(self, download: Download) -> None:
         manager = self.manager
         self.views.add(download)
-        told = {"url": redact(download.url), "name": download.name}
+        url = download.url
+        told = {"url": redact(url) if "?" in url or "#" in url else url, "name": download.name}
         self.services.hub.emit("added", download.id, download.state.value, told)
         manager.adopt(download)
         for listener in manager.listeners:
@@ -348,7 +355,7 @@ class Desk:
             if file.state == "failed":
                 file.state, file.error = "queued", None
         self.views.add(download)
-        download.position = self.manager.last_position() + 1
+        download.position = self.manager.reserve(1)
         self.manager.move(download, Move.RETRY)
 
     async def remove(self, ids: Sequence[str], *, files: bool = False) -> list[Outcome]:

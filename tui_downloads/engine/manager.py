@@ -84,8 +84,14 @@ class Manager:
         self.downloads[download.id] = download
         self._position = max(self._position, download.position)
         self._by_gid[download.gid] = download.id
-        if self.twin(download) in (None, download):
-            self._by_target[target_of(download)] = download.id
+        self._settle_target(download)
+
+    def _settle_target(self, download: Download) -> None:
+        """Let a record be found by its target, unless another one is that is unfinished."""
+        target = target_of(download)
+        other = self.downloads.get(self._by_target.get(target, ""))
+        if other is None or other is download or other.state in ENDED:
+            self._by_target[target] = download.id
 
     def forget(self, download: Download) -> None:
         """Let go of a record."""
@@ -102,8 +108,7 @@ class Manager:
         """A record has another link, folder or name: it is found by those from here on."""
         if self._by_target.get(before) == download.id:
             del self._by_target[before]
-        if self.twin(download) in (None, download):
-            self._by_target[target_of(download)] = download.id
+        self._settle_target(download)
 
     def evicted(self, id: str) -> None:
         """An ended record is about to be left to the store."""
@@ -123,9 +128,10 @@ class Manager:
         """Find an unfinished download of the same link into the same place."""
         if not download.url:
             return None
-        twin = self.downloads.get(self._by_target.get(target_of(download), ""))
+        target = target_of(download)
+        twin = self.downloads.get(self._by_target.get(target, ""))
         if twin is None or twin.state in ENDED:
-            twin = self._expected.get(target_of(download))
+            twin = self._expected.get(target)
         return twin if twin is not None and twin.state not in ENDED else None
 
     def expect(self, download: Download) -> None:
@@ -142,9 +148,11 @@ class Manager:
         if self.expects(download):
             del self._expected[target_of(download)]
 
-    def last_position(self) -> float:
-        """Give the highest position that was given so far."""
-        return self._position
+    def reserve(self, count: int) -> float:
+        """Give the first of so many positions behind every other; nobody else is given them."""
+        first = self._position + 1
+        self._position += count
+        return first
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something without waiting for it; its failure is logged."""
