@@ -16,8 +16,10 @@ import platform
 import resource
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from benchmarks.servers import Scale, memory_folder, serve
 from tui_downloads.core.snapshots import Limits

@@ -17,8 +17,9 @@ import statistics
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Limits, Query

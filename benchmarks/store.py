@@ -17,6 +17,8 @@ import uuid
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import Kind, Query
@@ -126,7 +128,6 @@ async def history(folder: str, rows: int, lines: list[tuple[str, str, str]]) -> 
 
 async def deep(store: SqliteStore, query: Query, rows: int, lines: list[tuple[str, str, str]]) -> None:
     """Measure the first page and one far down, reached by a cursor made for its place."""
-    from dataclasses import replace
 
     first = await clock(lambda: store.page(query))
     cursor, wide = None, replace(query, limit=1000)
