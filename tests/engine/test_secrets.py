@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -13,13 +14,30 @@ import pytest
 from tests.engine.conftest import Bench
 from tui_downloads import wire
 from tui_downloads.config.settings import HookSettings
-from tui_downloads.core.snapshots import Query
-from tui_downloads.core.spec import Credentials, Options
+from tui_downloads.core.snapshots import Kind, Query
+from tui_downloads.core.spec import AddRequest, Credentials, Options
 from tui_downloads.demo.server import serve_in_thread
+from tui_downloads.engine import ytdlp
 from tui_downloads.engine.rules import Rules
 
 SIZE = 3_000_000
 MARK = "c4n4ry"
+SPAWNED: list[object] = []
+
+
+def _watch(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "subprocess.Popen":
+        SPAWNED.append(arguments)
+
+
+sys.addaudithook(_watch)  # the interpreter tells of every program that anybody here starts, with its environment
+
+
+@pytest.fixture
+def spawned() -> list[object]:
+    """Give the arguments and environments of the programs that a test starts."""
+    SPAWNED.clear()
+    return SPAWNED
 
 
 @pytest.fixture
@@ -79,8 +97,16 @@ async def lived(bench: Bench, secrets: Credentials, caplog) -> list[str]:
     return [text if isinstance(text, str) else repr(text) for text in told]
 
 
-async def test_no_canary_is_told_or_left(tmp_path, server, secrets, caplog):
-    """Views, details, events, logs, journals and hooks hold none; of the database only the table of secrets does."""
+async def export(bench: Bench, form: str) -> str:
+    """Give the history as its owner takes it home."""
+    request = AddRequest("", kind=Kind.EXPORT, source={"format": form}, name=f"history.{form}")
+    (outcome,) = await bench.engine.add([request])
+    await bench.complete(outcome.id)
+    return (bench.folder / f"history.{form}").read_text()
+
+
+async def test_no_canary_is_told_or_left(tmp_path, server, secrets, caplog, spawned):
+    """Views, events, logs, journals, exports and hooks hold none; of the database only the tables of secrets do."""
     caplog.set_level("DEBUG", logger="tui_downloads")
     tell = "import json, os, sys; open(sys.argv[1], 'a').write(json.dumps(dict(os.environ)) + chr(10))"
     command = (sys.executable, "-c", tell, str(tmp_path / "hooks"))
@@ -88,14 +114,61 @@ async def test_no_canary_is_told_or_left(tmp_path, server, secrets, caplog):
     bench = Bench(tmp_path / "downloads", server, rules=Rules(hooks=hooks))
     await bench.start()
     told = await lived(bench, secrets, caplog)
-    assert [text for text in told if found(text)] == []
+    exports = [await export(bench, form) for form in ("csv", "json")]
+    assert all("a.bin" in text and "no.bin" in text for text in exports)
+    assert [text for text in (*told, *exports) if found(text)] == []
     await bench.engine.close()
+    assert spawned and not found(spawned)
     assert files_with_canaries(tmp_path / "downloads") == []
     assert not found((tmp_path / "hooks").read_text())
-    assert tables_with_canaries(tmp_path / "list.db") <= {"credentials"}
+    assert tables_with_canaries(tmp_path / "list.db") <= {"credentials", "links"}
 
 
-def tables_with_canaries(path: Path) -> set[str]:
+async def test_the_links_of_a_list_s_files_are_secrets_too(tmp_path, server, spawned):
+    """A metalink that signs its links leaves no signature but where secrets are, in no journal and in no event."""
+    signed = server.file(SIZE, "listed.bin", rate=1_000_000, sig=f"{MARK}-sig").replace("&", "&amp;")
+    metalink = (
+        '<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="listed.bin">'
+        f"<size>{SIZE}</size><url>{signed}</url></file></metalink>"
+    ).encode()
+    kind = "application/metalink4+xml"
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(metalink)}\r\nConnection: close\r\n\r\n"
+    server.script["/list.meta4"] = head.encode() + metalink
+    bench = Bench(tmp_path / "downloads", server)
+    await bench.start()
+    id = await bench.add(server.url("/list.meta4"))
+    await bench.until(id, lambda view: view.done > 300_000)
+    await bench.engine.pause([id])
+    assert tables_with_canaries(tmp_path / "list.db", copied=True) == {"links"}
+    assert files_with_canaries(tmp_path / "downloads") == []
+    assert not found(bench.engine.news(0))
+    await bench.engine.close()
+    await bench.start()
+    await bench.engine.resume([id])
+    assert (await bench.complete(id)).discarded == 0
+    assert not found(await export(bench, "json"))
+    await bench.engine.close()
+    assert not found(spawned)
+
+
+@pytest.mark.skipif(not ytdlp.installed(), reason="yt-dlp is not installed")
+async def test_what_reads_a_page_is_told_its_secrets_by_a_pipe(tmp_path, server, secrets, spawned):
+    """Arguments and environment of yt-dlp are seen by everybody on the machine."""
+    server.script["/watch"] = b"HTTP/1.1 404 Gone\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    bench = Bench(tmp_path / "downloads", server)
+    await bench.start()
+    url = server.url(f"/watch?token={MARK}-query")
+    await bench.failed(await bench.add(url, kind=Kind.MEDIA, credentials=secrets, options=Options(retries=0)))
+    await bench.engine.close()
+    assert spawned and not found(spawned)
+
+
+def tables_with_canaries(path: Path, *, copied: bool = False) -> set[str]:
+    """Name the tables that hold one; of a list that is open, those of a copy."""
+    if copied:
+        for suffix in ("", "-wal"):
+            shutil.copyfile(f"{path}{suffix}", f"{path}.copy{suffix}")
+        path = path.with_name(f"{path.name}.copy")
     with sqlite3.connect(path) as database:
         tables = [row[0] for row in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         rows = {table: database.execute(f"SELECT * FROM {table}").fetchall() for table in tables}
