@@ -182,6 +182,7 @@ class Program:
             self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True
             )
+        self.pid = self._process.pid
 
     def wait(self) -> Program:
         deadline = time.monotonic() + 20

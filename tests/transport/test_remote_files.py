@@ -5,17 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transport.conftest import Collect, free_port
+from tests.transport.conftest import Collect, forever, free_port, until
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.spec import Policy
+from tui_downloads.transport.auto import create
 from tui_downloads.transport.base import Ended, Reach, Request, Take
 from tui_downloads.transport.remote_files import size_from_replies
 
@@ -69,7 +73,10 @@ def public() -> Path:
     shutil.rmtree(folder)
 
 
-def vsftpd(program: str, tmp_path: Path, folder: Path, certificate=None) -> tuple[list[str], int]:
+def vsftpd(
+    program: str, tmp_path: Path, folder: Path, certificate=None, *, implicit: bool = True
+) -> tuple[list[str], int]:
+    """Give the command that starts vsftpd, and its port; with a certificate it insists on TLS."""
     if os.geteuid() != 0:
         pytest.skip("vsftpd starts as root only")
     port = free_port()
@@ -83,7 +90,8 @@ def vsftpd(program: str, tmp_path: Path, folder: Path, certificate=None) -> tupl
     }  # fmt: skip
     if certificate is not None:
         lines |= {
-            "ssl_enable": "YES", "implicit_ssl": "YES", "allow_anon_ssl": "YES", "force_anon_data_ssl": "YES",
+            "ssl_enable": "YES", "implicit_ssl": "YES" if implicit else "NO", "allow_anon_ssl": "YES",
+            "force_anon_data_ssl": "YES",
             "force_anon_logins_ssl": "YES", "require_ssl_reuse": "NO", "rsa_cert_file": certificate.cert,
             "rsa_private_key_file": certificate.key,
         }  # fmt: skip
@@ -120,22 +128,23 @@ def known(folder: Path, port: int, key: str = "host") -> str:
 @pytest.fixture
 def sftp(server_program, run_program, tmp_path, public):
     command, port, folder = sshd(server_program("sshd"), tmp_path)
-    run_program(command, port)
+    program = run_program(command, port)
     user = subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
     reach = Reach(user=user, key=str(folder / "user"), known_hosts=known(folder, port))
     server = FileServer(f"sftp://127.0.0.1:{port}{public}", reach, public)
-    server.folder, server.port = folder, port
+    server.folder, server.port, server.program = folder, port, program
     return server
 
 
-@pytest.fixture(params=["ftp", "ftps", "sftp"])
+@pytest.fixture(params=["ftp", "ftps", "ftpes", "sftp"])
 def server(request, server_program, run_program, tmp_path, public, certificate):
     if request.param == "sftp":
         return request.getfixturevalue("sftp")
-    secure = certificate if request.param == "ftps" else None
-    command, port = vsftpd(server_program("vsftpd"), tmp_path, public, secure)
-    run_program(command, port)
-    return FileServer(f"{request.param}://127.0.0.1:{port}", Reach(cacert=str(certificate.cert)), public)
+    secure = None if request.param == "ftp" else certificate
+    command, port = vsftpd(server_program("vsftpd"), tmp_path, public, secure, implicit=request.param == "ftps")
+    made = FileServer(f"{request.param}://127.0.0.1:{port}", Reach(cacert=str(certificate.cert)), public)
+    made.program = run_program(command, port)
+    return made
 
 
 @pytest.mark.servers
@@ -228,6 +237,121 @@ async def test_an_address_policy_holds_here_too(transport, server):
     with pytest.raises(DownloadError) as caught:
         await transport.fetch(server.request(reach=reach), Collect())
     assert caught.value.code is Code.ADDRESS_BLOCKED
+
+
+@pytest.mark.servers
+async def test_plain_ftp_is_not_taken_for_encrypted(transport, server_program, run_program, tmp_path, public):
+    """ftpes:// asks for TLS before anything else, and a server without it gets no login (S19)."""
+    command, port = vsftpd(server_program("vsftpd"), tmp_path, public)
+    run_program(command, port)
+    plain = FileServer(f"ftp://127.0.0.1:{port}", Reach(), public)
+    await transport.fetch(plain.request(), Collect())  # its connection is kept, and must not be used
+    with pytest.raises(DownloadError) as caught:
+        await transport.fetch(Request(f"ftpes://127.0.0.1:{port}/file.bin"), Collect())
+    assert (caught.value.code, caught.value.retry) == (Code.TLS_ERROR, False)
+
+
+@pytest.mark.servers
+async def test_ftp_over_tls_proves_its_server(transport, server_program, run_program, tmp_path, public, certificate):
+    """A certificate that nobody knows is refused over FTP too."""
+    command, port = vsftpd(server_program("vsftpd"), tmp_path, public, certificate, implicit=False)
+    run_program(command, port)
+    FileServer("", Reach(), public)
+    with pytest.raises(DownloadError) as caught:
+        await transport.fetch(Request(f"ftpes://127.0.0.1:{port}/file.bin"), Collect())
+    assert caught.value.code is Code.TLS_ERROR
+
+
+def family(pid: int) -> list[int]:
+    """Give a process and all that descend from it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += family(int(child))
+    return found
+
+
+@contextmanager
+def frozen(program) -> Iterator[None]:
+    """Stop a server in its tracks: its connections stay open and nobody answers."""
+    pids = family(program.pid)
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("end", [None, 30_000_000], ids=["open", "span"])
+async def test_a_frozen_server_does_not_hold_the_loop(transport, server, public, end):
+    """A transfer whose server stands still is let go of at once, without a goodbye that nobody would answer."""
+    with (public / "long.bin").open("wb") as file:
+        file.truncate(60_000_000)
+    sink = Collect(lambda sink, chunk: Take.PAUSE if len(sink.data) > 1_000_000 else Take.MORE)
+    task = asyncio.ensure_future(transport.fetch(server.request("long.bin", start=10, end=end), sink))
+    await until(lambda: len(sink.data) > 1_000_000)
+    with frozen(server.program):
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+
+@pytest.mark.servers
+async def test_a_span_ends_without_a_frozen_servers_word(transport, server, public):
+    """Nothing is asked of a server once the span is here."""
+    with (public / "long.bin").open("wb") as file:
+        file.truncate(60_000_000)
+    held = ExitStack()
+
+    def freeze(sink: Collect, chunk: bytes) -> Take:
+        if sink.offers == 1:
+            held.enter_context(frozen(server.program))
+        return Take.MORE
+
+    with held:  # the span ends within what the server has sent by then
+        sink = Collect(freeze)
+        answer = await transport.fetch(server.request("long.bin", start=0, end=9_000), sink)
+        assert (answer.received, answer.ended, len(sink.data)) == (9_000, Ended.COMPLETE, 9_000)
+
+
+@pytest.mark.servers
+async def test_closing_does_not_wait_for_frozen_servers(server):
+    """Connections that rest are closed, whatever became of their servers."""
+    transport = create()
+    await transport.fetch(server.request(), Collect())
+    with frozen(server.program):
+        await transport.close()
+
+
+async def test_a_file_is_whole_without_the_last_word(transport, raw):
+    """An FTP server that has sent everything and says nothing more has sent everything."""
+    bodies: asyncio.Queue[asyncio.StreamWriter] = asyncio.Queue()
+    body = await raw(lambda reader, writer: _hand_over(bodies, reader, writer))
+
+    async def control(reader, writer):
+        writer.write(b"220 here\r\n")
+        answers = {b"USER": b"230 in", b"EPSV": b"229 (|||%d|)" % body.port, b"SIZE": b"213 5", b"RETR": b"150 now"}
+        while line := await reader.readline():
+            writer.write(answers.get(line[:4].strip(), b"200 yes") + b"\r\n")
+            if line.startswith(b"RETR"):
+                data = await bodies.get()
+                data.write(b"whole")
+                data.close()
+                await forever(reader, writer)
+
+    server = await raw(control)
+    sink = Collect()
+    answer = await transport.fetch(Request(f"ftp://127.0.0.1:{server.port}/a"), sink)
+    assert (bytes(sink.data), answer.received, answer.ended) == (b"whole", 5, Ended.COMPLETE)
+
+
+async def _hand_over(bodies, reader, writer) -> None:
+    bodies.put_nowait(writer)
+    await forever(reader, writer)
 
 
 @pytest.mark.servers

@@ -18,8 +18,8 @@ from .errors import Code, DownloadError
 from .names import safe_name
 from .secrecy import Guarded
 
-PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "sftp": 22}
-"""The schemes that are spoken and their ports."""
+PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "ftpes": 21, "sftp": 22}
+"""The schemes that are spoken and their ports; `ftpes` is FTP that turns to TLS before it logs in."""
 MAX_LENGTH = 16 * 1024
 HIDDEN = "…"
 

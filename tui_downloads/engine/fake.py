@@ -24,7 +24,7 @@ from .fake_listing import list_page
 from .fake_stage import Stage
 
 UNDO_SECONDS = 60.0
-SCHEMES = ("http", "https", "ftp", "ftps", "sftp")
+SCHEMES = ("http", "https", "ftp", "ftps", "ftpes", "sftp")
 
 
 class FakeEngine(Stage, Engine):

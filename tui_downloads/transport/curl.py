@@ -24,7 +24,7 @@ from .exchange import FILE, HEAD, SKIP, Exchange
 from .multi import Driver
 from .options import use_method, use_proxy, use_request
 from .proxies import choose_proxy
-from .remote_files import Cut, answers_as_file, past_the_end, start_file
+from .remote_files import Cut, answers_as_file, asks_for_all, came_whole, past_the_end, spoken, start_file
 from .routes import Route, without_secrets
 from .trust import Trust
 
@@ -40,7 +40,7 @@ class CurlTransport(Transport):
 
     def __init__(self) -> None:
         self.features = Features(
-            frozenset({"http", "https", "ftp", "ftps", "sftp"}), version=f"libcurl/{pycurl.version_info()[1]}"
+            frozenset({"http", "https", "ftp", "ftps", "ftpes", "sftp"}), version=f"libcurl/{pycurl.version_info()[1]}"
         )
         self._loop = asyncio.get_running_loop()
         self._trust = Trust()
@@ -92,6 +92,8 @@ class CurlTransport(Transport):
         else:
             link = None
             exchange.proxied = False
+        if link is not None and asks_for_all(link.scheme, exchange):
+            request = replace(request, start=None, end=None, if_range="")
         use_request(exchange, request, url, request.headers)
         if request.method != "GET" or request.body is not None or "method" in exchange.set:
             use_method(exchange, request.method, request.body)
@@ -159,7 +161,7 @@ class CurlTransport(Transport):
         """
         if code == 0 and exchange.failure is None:
             exchange.finish_head()
-        elif exchange.failure is None and past_the_end(exchange, request, code):
+        elif exchange.failure is None and (came_whole(exchange, code) or past_the_end(exchange, request, code)):
             code = 0
         if exchange.failure is not None:
             raise exchange.failure
@@ -202,7 +204,7 @@ class CurlTransport(Transport):
                 exchange.asked,
                 exchange.tls_proxy,
                 exchange.head is not None,
-                link.scheme in ("https", "ftps"),
+                link.scheme in ("https", "ftps", "ftpes"),
                 route.reach.connect_timeout,
             )
         )
@@ -290,7 +292,7 @@ def _is_bare(head: Head, request: Request) -> bool:
 def _check_same_host(link: Link) -> None:
     """Refuse a link in which libcurl sees another host than we do."""
     try:
-        host = pycurl.CurlUrl(link.url_without_userinfo).host or ""
+        host = pycurl.CurlUrl(spoken(link.url_without_userinfo)).host or ""
     except pycurl.error as exc:
         raise DownloadError(Code.INVALID_URL, "The link is not usable.") from exc
     if host.strip("[]").lower() != link.host.partition("%")[0].lower():

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pycurl
 
 from tui_downloads.core.errors import Code, DownloadError
 
+from .breaker import Breaker, cut
 from .spout import FAST, Spout
 from .watch import open_watch
 
@@ -28,7 +30,7 @@ class Driver:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         # Mutable state: the multi and its running exchanges, the moment libcurl wants to be called, whether a call is
-        # already queued, and the timers behind them.
+        # already queued, the timers behind them, and who watches once there are file servers.
         self._running: dict[pycurl.Curl, Exchange] = {}
         self._due: float | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -40,6 +42,7 @@ class Driver:
         self._speeds: dict[Exchange, int] = {}
         self._lent: dict[int, Exchange] = {}
         self._spout = Spout()
+        self._breaker: Breaker | None = None
         self._open()
 
     def _open(self) -> None:
@@ -49,6 +52,7 @@ class Driver:
         multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
         multi.setopt(pycurl.M_MAXCONNECTS, _MAX_IDLE)
         self._action = multi.socket_action
+        self._remove = multi.remove_handle
         self._read = multi.info_read
         self._fresh = True
         self._resolving = False
@@ -72,6 +76,22 @@ class Driver:
 
     def end(self, exchange: Exchange, code: int, message: str = "") -> None:
         """Take an exchange off; an unfinished one loses its connection at once."""
+        if exchange.curl not in self._running:
+            return
+        if exchange.cut is not None:
+            # libcurl would say goodbye to a file server, and wait for its answer.
+            cut(exchange.curl.getinfo(pycurl.ACTIVESOCKET))
+        self._take_off(exchange, code, message)
+
+    def meet_file_server(self, exchange: Exchange) -> None:
+        """See to it that the server of an exchange can't hold the loop."""
+        if self._breaker is None:
+            self._breaker = breaker = Breaker()
+            self._action = breaker.guard(self._multi.socket_action)
+            self._remove = breaker.guard(self._multi.remove_handle)
+        self._breaker.note(exchange.curl.getinfo(pycurl.ACTIVESOCKET))
+
+    def _take_off(self, exchange: Exchange, code: int, message: str = "") -> None:
         if self._running.pop(exchange.curl, None) is None:
             return
         if code and not exchange.asked and not exchange.curl.getinfo(pycurl.NAMELOOKUP_TIME_T):
@@ -79,7 +99,7 @@ class Driver:
         self._speeds.pop(exchange, None)
         if exchange.lent >= 0:
             self._give_back(exchange)
-        self._multi.remove_handle(exchange.curl)
+        self._remove(exchange.curl)
         exchange.running = False
         exchange.message = message
         if not exchange.future.done():
@@ -107,11 +127,13 @@ class Driver:
 
     def _close_multi(self) -> None:
         self._watch.close()
+        breaker, self._breaker = self._breaker, None
+        close = self._multi.close if breaker is None else partial(breaker.last, self._multi.close)
         if self._resolving:
             # A name that was given up may still be looked up in a thread of libcurl, which closing waits for.
-            threading.Thread(target=self._multi.close, name="libcurl-close", daemon=True).start()
+            threading.Thread(target=close, name="libcurl-close", daemon=True).start()
         else:
-            self._multi.close()
+            close()
 
     def watch_speed(self, exchange: Exchange) -> None:
         """Look whether an exchange gets so many bytes at a time that they had better go past libcurl."""
@@ -210,9 +232,9 @@ class Driver:
         while not self._closed:
             left, good, bad = self._read()
             for curl in good:
-                self.end(self._running[curl], 0)
+                self._take_off(self._running[curl], 0)
             for curl, code, message in bad:
-                self.end(self._running[curl], code, message)
+                self._take_off(self._running[curl], code, message)
             if not left:
                 return
 

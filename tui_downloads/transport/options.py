@@ -116,8 +116,10 @@ def use_proxy(exchange: Exchange, proxy: Proxy | None, scheme: str) -> None:
     curl.setopt(pycurl.PROXY, proxy.url)
     curl.setopt(pycurl.PROXYUSERNAME, _text(proxy.user, "proxy user"))
     curl.setopt(pycurl.PROXYPASSWORD, _text(proxy.password, "proxy password"))
-    exchange.tunnel = proxy.kind.startswith("socks") or scheme in ("https", "ftps", "sftp")
-    curl.setopt(pycurl.HTTPPROXYTUNNEL, int(exchange.tunnel and not proxy.kind.startswith("socks")))
+    # An http proxy is asked for FTP files as it is for HTTP; libcurl does not do so with an https proxy.
+    exchange.tunnel = scheme != "http" and (scheme != "ftp" or proxy.kind != "http")
+    socks = proxy.kind.startswith("socks")
+    curl.setopt(pycurl.HTTPPROXYTUNNEL, int(exchange.tunnel and not socks))
 
 
 def use_request(exchange: Exchange, request: Request, url: str, extra: tuple[tuple[str, str], ...]) -> None:

@@ -84,6 +84,7 @@ def environment_proxy(scheme: str, environ: Mapping[str, str]) -> str:
 
     HTTP_PROXY in capitals may be a header of a CGI client, so it is not read.
     """
+    scheme = "ftp" if scheme == "ftpes" else scheme
     own = environ.get("http_proxy", "") if scheme == "http" else _variable(environ, f"{scheme}_proxy")
     return own or _variable(environ, "all_proxy")
 

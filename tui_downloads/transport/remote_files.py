@@ -11,7 +11,7 @@ from tui_downloads.core.resource import Head, Headers
 from .base import Answer, Ended, Request, Take
 from .exchange import Exchange, Hold
 
-_SCHEMES = frozenset({"ftp", "ftps", "sftp"})
+_SCHEMES = frozenset({"ftp", "ftps", "ftpes", "sftp"})
 _BEYOND = {31, 33, 36}
 """libcurl's codes for a start past the file's end (and for a server that does not resume)."""
 
@@ -61,32 +61,49 @@ class Cut:
 
 def answers_as_file(scheme: str, exchange: Exchange) -> bool:
     """Say whether an answer comes without an HTTP head; an HTTP proxy gives FTP files with one."""
-    return scheme in _SCHEMES and not (exchange.proxied and scheme == "ftp" and not exchange.tunnel)
+    return scheme in _SCHEMES and not asks_for_all(scheme, exchange)
+
+
+def asks_for_all(scheme: str, exchange: Exchange) -> bool:
+    """Say whether parts are better not asked for: squid gives other bytes of an FTP file than it says it does."""
+    return scheme == "ftp" and exchange.proxied and not exchange.tunnel
+
+
+def spoken(url: str) -> str:
+    """Give a link as libcurl writes it, which knows no scheme of its own for FTP that turns to TLS."""
+    return "ftp" + url[5:] if url.startswith("ftpes:") else url
 
 
 def start_file(exchange: Exchange, request: Request) -> None:
     """Make an exchange ready for a file server."""
+    curl = exchange.curl
     scheme = exchange.url.partition(":")[0]
     cut = Cut(request, scheme)
     exchange.cut = cut
-    exchange.curl.setopt(pycurl.OPT_FILETIME, 1)
+    curl.setopt(pycurl.OPT_FILETIME, 1)
+    curl.setopt(pycurl.FTP_RESPONSE_TIMEOUT, max(1, int(exchange.patience)))
+    curl.setopt(pycurl.USE_SSL, pycurl.USESSL_ALL if scheme == "ftpes" else pycurl.USESSL_NONE)
+    curl.setopt(pycurl.URL, spoken(exchange.url))
     exchange.open_file = lambda which: _open(which, cut)
-    if scheme == "sftp" and request.end is not None:
-        # Over SFTP only an open-ended range tells the whole size, so the end is ours to cut.
+    if request.end is not None:
+        # Only an open-ended range tells the whole size, so the end is ours to cut. Over FTP libcurl would also wait
+        # at a span's end for the server's word on it, and hold the loop meanwhile.
         exchange.set["range"] = f"{request.start or 0}-"
-        exchange.curl.setopt(pycurl.RANGE, f"{request.start or 0}-")
+        curl.setopt(pycurl.RANGE, f"{request.start or 0}-")
 
 
 def _open(exchange: Exchange, cut: Cut) -> Head:
     curl = exchange.curl
+    exchange.driver.meet_file_server(exchange)
+    # What FTP still has to say is its word on the end, for which libcurl holds the loop.
+    curl.setopt(pycurl.FTP_RESPONSE_TIMEOUT, 1)
     length = int(curl.getinfo(pycurl.CONTENT_LENGTH_DOWNLOAD_T))
     stamp = int(curl.getinfo(pycurl.FILETIME_T))
     request = cut.request
-    bounded = request.end is not None and cut.scheme != "sftp"
     size = size_from_replies(exchange.lines)
     if exchange.future.done() and request.method != "HEAD":
         length = 0  # the transfer has ended well without a byte
-    if size is None and length >= 0 and not (bounded and length):
+    if size is None and length >= 0:
         size = (request.start or 0) + length
     cut.size = size
     head = file_head(request, size, stamp, exchange)
@@ -123,7 +140,7 @@ def file_head(request: Request, size: int | None, stamp: int, exchange: Exchange
         scheme,
         "",
         exchange.address,
-        scheme in ("ftps", "sftp"),
+        scheme != "ftp",
     )
 
 
@@ -138,6 +155,14 @@ def size_from_replies(lines: list[bytes]) -> int | None:
         if match is not None and match[2] is None and not re.fullmatch(rb"(?:19|20)[0-9]{12}", match[1]):
             found = int(match[1])
     return found
+
+
+def came_whole(exchange: Exchange, code: int) -> bool:
+    """Say whether nothing but an FTP server's last word is missing from a file of known size."""
+    cut = exchange.cut
+    if not isinstance(cut, Cut) or code != pycurl.E_OPERATION_TIMEDOUT or cut.size is None or exchange.head is None:
+        return False
+    return exchange.received == cut.size - (cut.request.start or 0)
 
 
 def past_the_end(exchange: Exchange, request: Request, code: int) -> bool:
