@@ -9,6 +9,7 @@ import io
 import pytest
 
 from tests.api.service import finished, own
+from tui_downloads.api.auth import Door
 from tui_downloads.core.lifecycle import State
 
 
@@ -262,3 +263,17 @@ async def test_links_of_others_can_not_be_made(made):
     """A signed link needs the right to fetch."""
     id = finished(made, "a.txt", b"x")
     assert (await made.client("bob").post(f"/v1/downloads/{id}/link")).status_code == 404
+
+
+async def test_a_link_made_at_the_unix_socket_speaks_for_the_owner(made):
+    """Who needs no token signs for the owner of the file; a link of `local` reaches only what is local's."""
+    hers, own = finished(made, "hers.bin", b"hers"), finished(made, "own.bin", b"own", "local")
+    socket, nobody = made.client(door=Door("socket")), made.client()
+    for id, content in ((hers, b"hers"), (own, b"own")):
+        link = (await socket.post(f"/v1/downloads/{id}/link")).json()["url"]
+        assert (await nobody.get(link)).content == content
+    assert (await nobody.get(made.root.context.links.sign("local", hers))).status_code == 404
+    made.tokens.rotate("ann")
+    assert (await nobody.get(link)).content == b"own"
+    made.tokens.revoke("ann")
+    assert (await socket.post(f"/v1/downloads/{hers}/link")).status_code == 409

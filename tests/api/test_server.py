@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import stat
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from tui_downloads.api.server import Listener, check_listener, parse_listener
 from tui_downloads.api.settings import ApiSettings
 from tui_downloads.core.errors import Code, RequestError
 
-FAST = ApiSettings(header_deadline=0.2, body_deadline=0.2, max_connections=20)
+FAST = ApiSettings(
+    header_deadline=0.2, body_deadline=0.2, write_deadline=0.2, max_connections=20, max_connections_per_peer=10
+)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +82,6 @@ async def test_the_socket_needs_no_token(live):
 
 async def test_a_stale_socket_is_replaced_and_a_live_one_is_not(live, tmp_path):
     """What a dead process left is removed; a service that answers is not pushed aside."""
-    import socket
-
     from tui_downloads.api.server import Server
 
     with pytest.raises(RequestError) as found:
@@ -191,6 +192,35 @@ async def test_connections_are_limited(strict):
     await poll(lambda: not strict.server.state.connections)
     async with httpx.AsyncClient(base_url=strict.url, trust_env=False) as client:
         assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_one_address_can_not_take_every_seat(strict):
+    """S41: who opens many is refused, and another address is served meanwhile."""
+    host, port = strict.url.removeprefix("http://").split(":")
+    pairs = [await asyncio.open_connection(host, int(port)) for _ in range(15)]
+    await poll(lambda: 0 < len(strict.server.state.connections) <= 10)
+    reader, writer = await asyncio.open_connection(host, int(port), local_addr=("127.0.0.2", 0))
+    writer.write(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+    for one in (writer, *(writer for _, writer in pairs)):
+        one.close()
+
+
+@pytest.mark.parametrize("connection", [b"keep-alive", b"close"])
+async def test_who_takes_nothing_of_an_answer_is_cut_off(strict, connection):
+    """S41: an answer that nobody reads is not kept, whether or not it was the last of its connection."""
+    id = finished(strict, "big.bin", bytes(32 << 20))
+    host, port = strict.url.removeprefix("http://").split(":")
+    with socket.socket() as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        deaf.connect((host, int(port)))
+        deaf.sendall(
+            b"GET /v1/downloads/%s/file HTTP/1.1\r\nHost: localhost\r\nConnection: %s\r\n" % (id.encode(), connection)
+            + b"Authorization: Bearer %s\r\n\r\n" % strict.secrets["ann"].encode()
+        )
+        await poll(lambda: len(strict.server.state.connections) == 1)
+        await poll(lambda: not strict.server.state.connections)
+        await poll(lambda: not strict.server.state.tasks)
 
 
 async def test_a_file_comes_over_the_wire(live):

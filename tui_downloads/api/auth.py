@@ -193,7 +193,7 @@ class Auth:
 
     def failed(self, peer: str, detail: str) -> Refused:
         """Count a failed try of a peer and give the answer."""
-        key, now, settings = _network(peer), self._now(), self.settings
+        key, now, settings = network_of(peer), self._now(), self.settings
         points, at = self._peers.pop(key, (float(settings.failures), now))
         points = min(float(settings.failures), points + max(0.0, now - at) / settings.failure_refill)
         self._peers[key] = (max(0.0, points - 1.0), now)
@@ -227,7 +227,7 @@ def credential(authorization: str, *, basic: bool = False) -> tuple[str, str]:
     return (password, "")
 
 
-def _network(peer: str) -> str:
+def network_of(peer: str) -> str:
     """Give what is counted as one peer: an IPv4 address or an IPv6 /64."""
     try:
         address = ipaddress.ip_address(peer.partition("%")[0])

@@ -21,11 +21,12 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from tui_downloads.core.errors import Code, TuiDownloadsError
+from tui_downloads.core.errors import Code, Conflict, TuiDownloadsError
+from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.engine.base import Engine
 from tui_downloads.engine.owned import CONTROL, READ, Caller, OwnedEngine, Owners
 
-from .auth import Auth, Door, Session
+from .auth import DOORS, Auth, Door, Session
 from .links import LinkSigner
 from .problem import Problem, of_error, of_status
 from .settings import ApiSettings
@@ -111,6 +112,21 @@ class Context(Struct, frozen=True):
                 self._engines.clear()
             found = self._engines[caller] = OwnedEngine(self.engine, caller, self.owners)
         return found
+
+
+    def sign(self, session: Session, view: DownloadView, file: str) -> str:
+        """Make a signed link to a file that a caller may see.
+
+        Who comes in by the Unix socket sees everything without a token; their links speak for the owner, and reach no
+        further than the owner does.
+
+        Raises:
+            Conflict: the owner's token is gone, and with it whom a link could speak for.
+        """
+        user = view.owner if session.via in DOORS else session.user
+        if self.auth.generation(user) is None:
+            raise Conflict("Its owner has no token, so there is nobody whom a link could speak for.")
+        return self.links.sign(user, view.id, file)
 
 
 def session_of(connection: HTTPConnection) -> Session:

@@ -14,6 +14,7 @@ import re
 import socket
 import ssl
 import stat
+import struct
 import sys
 import time
 from email.utils import formatdate
@@ -30,7 +31,7 @@ from uvicorn.server import ServerState
 from tui_downloads.core.errors import Code, RequestError
 
 from .app import Root
-from .auth import Door
+from .auth import Door, network_of
 from .settings import ApiSettings
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ PORT = 7878
 LONGEST_SOCKET_PATH = 100
 """The system's limit is 104 to 108 bytes."""
 _ABORT_AFTER = 3.0
+_LEAST_READ = 8 * 1024
 _LISTENER = re.compile(r"(?:(\[[0-9A-Fa-f:.%]+\]|[^:\[\],]*):)?(\d{1,5})")
 
 
@@ -114,18 +116,27 @@ def check_listener(listener: Listener, *, allow_remote: bool, tokens: bool) -> N
 
 
 class Protocol(H11Protocol):
-    """uvicorn's protocol with a deadline for headers and a way to cut a connection off."""
+    """uvicorn's protocol with deadlines for headers and readers, a share for each peer, and a way to cut it off."""
 
     settings = ApiSettings()
+    peer = ""
+    """What counts as one caller: an IPv4 address or an IPv6 /64; empty for the Unix socket."""
     _deadline: asyncio.TimerHandle | None = None
+    _unread: tuple[int, float] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.settings.max_connections:
+        self.peer = _peer(self)
+        if len(self.connections) > self.settings.max_connections or self._greedy():
             # Strangers who only hold connections must not cost more than one refusal each.
-            self.transport.abort()
+            self.abort()
             return
         self._await_header()
+
+    def _greedy(self) -> bool:
+        if not self.peer:
+            return False
+        return sum(_peer(other) == self.peer for other in self.connections) > self.settings.max_connections_per_peer
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._header_came()
@@ -145,8 +156,25 @@ class Protocol(H11Protocol):
             extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
             extensions["tui_downloads.abort"] = self.abort
 
+    def look_at_reader(self, now: float) -> None:
+        """Cut the connection if an answer waits for a reader who takes next to nothing.
+
+        A closed connection whose last bytes nobody takes would stay for ever, too.
+        """
+        size = self.transport.get_write_buffer_size()
+        if not size or not (self.flow.write_paused or self.transport.is_closing()):
+            self._unread = None
+        elif self._unread is None or size <= self._unread[0] - _LEAST_READ:
+            self._unread = (size, now)
+        elif now - self._unread[1] > self.settings.write_deadline:
+            self.abort()
+
     def abort(self) -> None:
-        """Cut the connection, unsent bytes included."""
+        """Cut the connection, unsent bytes included, those that the system keeps for a slow reader too."""
+        channel = self.transport.get_extra_info("socket")
+        if channel is not None and self.peer:
+            with contextlib.suppress(OSError):
+                channel.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.transport.abort()
 
     def _await_header(self) -> None:
@@ -162,7 +190,15 @@ class Protocol(H11Protocol):
         self._deadline = None
         if not self.transport.is_closing():
             self.transport.close()
-            self.loop.call_later(_ABORT_AFTER, self.transport.abort)
+            self.loop.call_later(_ABORT_AFTER, self.abort)
+
+
+def _peer(connection: Any) -> str:
+    """Give what counts as one caller; a connection that became a WebSocket is another protocol's."""
+    if isinstance(connection, Protocol) and connection.peer:
+        return connection.peer
+    client = getattr(connection, "client", None)
+    return network_of(client[0]) if client else ""
 
 
 class Server:
@@ -215,7 +251,10 @@ class Server:
         loop = asyncio.get_running_loop()
         try:
             factory = self._factory(door)
-            server = await loop.create_server(factory, listener.host, listener.port, ssl=self._tls, backlog=256)
+            late = self._root.context.settings.header_deadline if self._tls else None
+            server = await loop.create_server(
+                factory, listener.host, listener.port, ssl=self._tls, backlog=256, ssl_handshake_timeout=late
+            )
         except KeyError:
             raise RequestError(Code.INVALID_OPTION, f"There is no dialect {listener.dialect[:40]!r}.") from None
         except OSError as exc:
@@ -260,6 +299,10 @@ class Server:
 
     def _tick(self) -> None:
         self.state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
+        now = time.monotonic()
+        for connection in list(self.state.connections):
+            if isinstance(connection, Protocol):
+                connection.look_at_reader(now)
         self._clock = asyncio.get_running_loop().call_later(1.0, self._tick)
 
     async def close(self, grace: float = 5.0) -> None:

@@ -23,6 +23,8 @@ class ApiSettings(Struct, frozen=True):
     header_deadline: float = 15.0
     """From the first byte of a connection, or the end of the request before, to the end of the header."""
     body_deadline: float = 30.0
+    write_deadline: float = 30.0
+    """A reader that takes less than 8 KiB of a waiting answer in this time is cut off."""
     idle_deadline: float = 30.0
     """A kept-alive connection without a request is closed after this."""
     max_connections: int = 512

@@ -22,6 +22,11 @@ class Row(Struct, frozen=True):
     weight: tuple[int, ...]
     """Compares templates: literal components before parameters before the rest of a path, longer before shorter."""
 
+    @property
+    def catch_all(self) -> bool:
+        """Whether it matches every path."""
+        return self.weight == (0,)
+
 
 class Found(Struct, frozen=True):
     """What a request means. Without an endpoint it is a 404, or a 405 when `allow` is not empty."""
@@ -45,11 +50,16 @@ class Table:
         )
 
     def find(self, method: str, path: str, query: bytes) -> Found:
-        """Find the endpoint of a request, or whose 404 or 405 it is."""
+        """Find the endpoint of a request, or whose 404 or 405 it is.
+
+        Below a prefix that a dialect owns nobody else's catch-all counts: a misspelt path there is a 404 or 405 of the
+        owner's, and starts nothing.
+        """
         names: set[str] | None = None
         matching: list[Row] = []
+        owner = self._owner(path)
         for row in self.rows:
-            if row.pattern.fullmatch(path) is None:
+            if row.pattern.fullmatch(path) is None or (row.catch_all and owner not in (None, row.dialect)):
                 continue
             if row.endpoint.query:
                 if names is None:
@@ -61,8 +71,8 @@ class Table:
             matching.append(row)
         rows = [row for row in matching if row.endpoint.method != "WEBSOCKET"]
         if rows:
-            return Found(self._owner(path) or rows[0].dialect, None, allowed(row.endpoint.method for row in rows))
-        return Found(self._owner(path) or self.default)
+            return Found(owner or rows[0].dialect, None, allowed(row.endpoint.method for row in rows))
+        return Found(owner or self.default)
 
     def _owner(self, path: str) -> Dialect | None:
         for prefix, dialect in self._owned:

@@ -73,8 +73,10 @@ def foreground_setup(folder: str, parallel: int, rate: int, *, history: bool) ->
 
 
 def _extras(settings: Settings) -> dict[str, Any]:
-    """Give what the sources of packages and media pages want to know."""
-    return {"masv_api": settings.endpoint.masv_api, "media": settings.media}
+    """Give what the sources of packages, media pages and bundles want to know."""
+    return {
+        "masv_api": settings.endpoint.masv_api, "media": settings.media, "bundle_keep": settings.bundle_keep,
+    }  # fmt: skip
 
 
 def _says_anything(file: str) -> bool:

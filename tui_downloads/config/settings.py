@@ -267,6 +267,8 @@ class Settings:
     """Hold files against the digests that servers send."""
     name_template: str = ""
     """Name of new files, such as `{date}-{name}`; empty takes the server's."""
+    bundle_keep: Duration = field(default=0.0, metadata=RESTART)
+    """Age at which zips made of downloads are removed, where whoever asked for one did not say; 0 keeps them."""
     proxy: ProxySettings = field(default_factory=ProxySettings)
     """Proxies."""
     policy: PolicySettings = field(default_factory=PolicySettings)

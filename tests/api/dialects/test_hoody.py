@@ -317,11 +317,12 @@ async def test_a_token_with_a_folder_of_its_own_starts_there(made: Service, tmp_
 async def test_routes_are_no_directories_at_the_combined_root(made: Service):
     """The service's own first components are refused there, and are directories at the mount."""
     ann = made.client("ann")
-    for first in ("v1/x", "api/x", "alfresco/x"):
+    for first in ("v1", "api", "alfresco"):
         response = await ann.get(f"/{first}?download={DATA}")
-        assert (response.status_code, response.json()["error"]) == (400, "INVALID_PATH")
-        assert "/hoody" in response.json()["message"]
-        assert (await ann.get(f"/hoody/{first}?download={DATA}")).status_code == 201
+        owned = first == "v1"  # whose dialect is served here beside Hoody, and answers in its own shape
+        assert response.status_code == (404 if owned else 400)
+        assert owned or (response.json()["error"], "/hoody" in response.json()["message"]) == ("INVALID_PATH", True)
+        assert (await ann.get(f"/hoody/{first}/x?download={DATA}")).status_code == 201
 
 
 async def test_repeated_parameters_are_refused(made: Service):

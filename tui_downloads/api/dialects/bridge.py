@@ -128,7 +128,7 @@ class Bridge:
         number = find(detail, "").id if len(detail.files) == 1 else "1"
         # Opened to learn that it is still there, before anybody is sent to it.
         (await open_download(detail, number)).close()
-        location = base_url(request) + self._context.links.sign(session.user, view.id, number)
+        location = base_url(request) + self._context.sign(session, view, number)
         return Response(status_code=302, headers={"location": location})
 
     async def signed(self, request: Request) -> Response:

@@ -95,7 +95,7 @@ def router(context: Context) -> APIRouter:
         detail = await context.engine_for(session).get(id)
         find(detail, file)
         seconds = context.settings.link_seconds
-        url = context.links.sign(session.user, detail.download.id, file)
+        url = context.sign(session, detail.download, file)
         return answer({"url": url, "expires_at": context.now() + seconds})
 
     @routes.get(

@@ -20,11 +20,12 @@ from .queries import Sort
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
 
+TEXT: Schema = {"type": "string", "maxLength": wire.LONGEST_TEXT, "pattern": "^[^\\u0000]*$"}
+"""Any text that a caller may send."""
 WORDS: dict[tuple[type, str], Schema] = {
     (Query, "sort"): {"type": "string", "enum": [sort.value for sort in Sort]},
     (AddRequest, "duplicate"): {"type": "string", "enum": ["allow", "existing", "refuse"]},
-    (AddRequest, "url"): {"type": "string", "minLength": 1, "maxLength": wire.LONGEST_TEXT},
-    (Change, "url"): {"anyOf": [{"type": "string", "minLength": 1, "maxLength": wire.LONGEST_TEXT}, {"type": "null"}]},
+    (Change, "url"): {"anyOf": [{**TEXT, "minLength": 1}, {"type": "null"}]},
 }
 """Texts of which only some are taken."""
 
@@ -78,7 +79,7 @@ class Schemas:
         if isinstance(hint, type) and issubclass(hint, Struct):
             return self.ref(hint, strict=strict)
         plain: dict[Any, Schema] = {
-            str: {"type": "string", "maxLength": wire.LONGEST_TEXT} if strict else {"type": "string"},
+            str: TEXT if strict else {"type": "string"},
             bool: {"type": "boolean"},
             int: {"type": "integer"},
             float: {"type": "number"},

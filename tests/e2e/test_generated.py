@@ -1,0 +1,18 @@
+"""Generated requests against the live service: every check of the tool, and none fails."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.e2e import generated
+from tests.e2e.service import Home
+from tui_downloads.demo.server import PracticeServer
+
+
+def test_no_generated_request_fails_a_check(place: Home, origin: PracticeServer):
+    """Examples, coverage, fuzzing and stateful phases over every operation: no failure, and no error inside."""
+    pytest.importorskip("schemathesis")
+    for found in generated.run(place, origin, 2, seconds=400.0, short=True):
+        assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
+        assert "stateful" in found.stdout.lower() and " failed" not in found.stdout
+    assert " ERROR " not in place.log
