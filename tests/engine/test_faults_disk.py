@@ -140,6 +140,50 @@ def test_f43_a_file_too_large_for_its_disk_says_so(tmp_path, server):
     assert not list(tmp_path.glob("*.part*"))
 
 
+def test_f43_a_body_without_a_length_that_grows_too_large_says_so(tmp_path, server):
+    """EFBIG in the middle: what is here is kept for another place."""
+    limit = (1_000_000, 1_000_000)
+    done = subprocess.run(
+        get(server.file(SIZE, "grows.bin", close=True), tmp_path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
+    )
+    assert done.returncode == 9 and "too large" in done.stderr + done.stdout
+    assert not (tmp_path / "grows.bin").exists()
+
+
+@pytest.fixture
+def old_disk(tmp_path: Path) -> Iterator[Path]:
+    """Give a roomy disk whose files end at 16 GiB, as those of FAT do at 4; only root can mount one."""
+    point, image = tmp_path / "old", tmp_path / "image"
+    point.mkdir()
+    with image.open("wb") as file:
+        file.truncate(40 << 30)  # no more than the file system's own blocks are ever written
+    make = ["mke2fs", "-q", "-F", "-t", "ext2", "-b", "1024", "-N", "128", str(image)]
+    for command in (make, ["mount", "-o", "loop", str(image), str(point)]):
+        try:
+            done = subprocess.run(command, check=False, capture_output=True)
+        except FileNotFoundError:
+            pytest.skip(f"{command[0]} is not installed")
+        if done.returncode:
+            pytest.skip("mounting an image needs root and loop devices")
+    yield point
+    subprocess.run(["umount", "-l", str(point)], check=False, capture_output=True)
+
+
+async def test_f43_a_file_system_with_a_limit_is_told_before_a_byte_is_written(bench, old_disk):
+    """There is room, but no file may be so large: another place is wanted, and goes on there after a change."""
+    id = await bench.add(bench.server.file(20 << 30, "huge.bin", rate=1_000_000), folder=str(old_disk))
+    view = await bench.failed(id)
+    assert view.error.code == Code.FILE_TOO_LARGE and "larger files" in view.error.next_step
+    assert not list(old_disk.glob("huge*")) and view.attempts <= 1
+    await bench.engine.change(id, Change(folder=str(bench.folder)))
+    await bench.engine.retry([id])
+    await bench.until(id, lambda view: view.state in (State.WAITING, State.TRANSFERRING))
+
+
 def get(url: str, folder: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "tui_downloads", "get", "-d", str(folder), *more, url]
 
