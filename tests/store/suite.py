@@ -39,6 +39,15 @@ class StoreSuite:
         assert same(await store.get(full().id), kept(full()))
         assert same(await store.get(build(1).gid), build(1))
 
+    async def test_a_link_that_turns_out_to_be_a_package_stays_one(self, store):
+        """The kind is found out while a download lives, and lists choose by it."""
+        download = build(1)
+        await store.insert([download])
+        download.kind = Kind.PACKAGE
+        await store.save([download])
+        assert (await store.get(download.id)).kind is Kind.PACKAGE
+        assert await names_of(store, Query(kinds=frozenset({Kind.PACKAGE}))) == [download.id]
+
     async def test_what_is_read_is_a_copy(self, store):
         """Changing what was read changes nothing that is stored."""
         await store.insert([full()])

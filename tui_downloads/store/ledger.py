@@ -9,6 +9,7 @@ from msgspec import Struct, field
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.lifecycle import ENDED
+from tui_downloads.core.snapshots import Kind
 from tui_downloads.core.spec import AddRequest
 
 from . import history, rows
@@ -20,6 +21,8 @@ class Entry(Struct):
 
     n: int
     url: str = ""
+    kind: Kind | None = None
+    """A link turns out to be a package."""
     request: AddRequest | None = None
     """The very object that was written; requests are frozen, so another object is a change."""
     sources: list[rows.Row] = field(default_factory=list)
@@ -135,10 +138,10 @@ class Ledger:
             return
         n, plain = entry.n, rows.plain_of(download)
         batch.update.append((*rows.living(download, plain), n))
-        if download.request is not entry.request or download.url != entry.url:
-            batch.requests.append((rows.write_request(download), rows.shown(download.url), n))
+        if download.request is not entry.request or download.url != entry.url or download.kind is not entry.kind:
+            batch.requests.append((rows.write_request(download), rows.shown(download.url), download.kind.value, n))
             self._secret(n, download.request, batch, new=False)
-            entry.request, entry.url = download.request, download.url
+            entry.request, entry.url, entry.kind = download.request, download.url, download.kind
         if not plain:
             self._files(entry, download, batch)
         elif not entry.plain:
@@ -197,10 +200,11 @@ class Ledger:
     def _entry(n: int, download: Download) -> Entry:
         files = download.files
         if rows.plain_of(download):
-            return Entry(n, download.url, download.request, plain=True)
+            return Entry(n, download.url, download.kind, download.request, plain=True)
         return Entry(
             n,
             download.url,
+            download.kind,
             download.request,
             [rows.file_source(file) for file in files],
             [rows.file_living(file) for file in files] if len(files) > 1 else [],

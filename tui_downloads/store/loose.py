@@ -36,7 +36,7 @@ _SHAPE = f"""
 """
 _WHERE_THEY_LIE = f"(SELECT {_SHAPE} FROM downloads INDEXED BY loose WHERE settled = 0) w"  # noqa: S608 - constants
 _WATCHED = (
-    "settled", "state", "url", "folder", "name", "host", "size", "priority", "position", "finished_at", "error",
+    "settled", "state", "url", "folder", "name", "host", "size", "priority", "position", "finished_at", "error", "kind",
 )  # fmt: skip
 """Columns of `downloads` that a list is ordered or searched by, and that may change."""
 _ENTER = f"INSERT OR REPLACE INTO waiting SELECT {_SHAPE} FROM downloads WHERE n = NEW.n AND settled = 0"  # noqa: S608

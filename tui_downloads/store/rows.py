@@ -31,7 +31,7 @@ COLUMNS = ", ".join(f"d.{name}" for name in (*FIXED, *LIVING))
 
 INSERT = f"INSERT INTO downloads ({', '.join((*FIXED, *LIVING))}) VALUES ({', '.join('?' * 32)})"  # noqa: S608
 UPDATE = f"UPDATE downloads SET {', '.join(f'{name} = ?' for name in LIVING)} WHERE n = ?"  # noqa: S608
-UPDATE_REQUEST = "UPDATE downloads SET request = ?, url = ? WHERE n = ?"
+UPDATE_REQUEST = "UPDATE downloads SET request = ?, url = ?, kind = ? WHERE n = ?"
 UPDATE_FILE = (
     "UPDATE files SET path = ?, size = ?, done = ?, state = ?, selected = ?, checksum = ?, proof = ?, error = ?,"
     " part = ? WHERE download = ? AND place = ?"
@@ -297,7 +297,7 @@ def write_secret(request: AddRequest) -> str | None:
     if secret:
         out = {
             name: value
-            for name in ("headers", "user", "password", "cookies", "proxy_user", "proxy_password", "extra")
+            for name in ("headers", "user", "password", "cookies", "proxy_user", "proxy_password", "key_password", "extra")
             if (value := getattr(secret, name))
         }
     links = {"url": request.url, "proxy": request.options.proxy or ""}
