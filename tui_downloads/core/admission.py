@@ -326,7 +326,9 @@ def _joined(asked: Asked, head: Head, accept: Accept, old: Resource, end: int) -
 
 
 def _senseless(asked: Asked, head: Head, message: str) -> Verdict:
-    """Give ranges a second chance, and then none."""
+    """Give ranges a second chance, and then none; where nothing would be lost, none at once."""
+    if asked.start == 0 and not asked.joining:
+        return Plain(message)
     return Single(message) if asked.strikes else Again(_protocol(message, head))
 
 
