@@ -11,8 +11,10 @@ from tui_downloads.core.errors import Code, Forbidden, NotFound
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Kind, Limits, Query
 from tui_downloads.core.spec import AddRequest, Change, Options, Policy
+from tui_downloads.engine.caller import Caller, contains
 from tui_downloads.engine.fake import FakeEngine
-from tui_downloads.engine.owned import Caller, OwnedEngine, Owners, contains
+from tui_downloads.engine.owned import OwnedEngine
+from tui_downloads.engine.owners import Owners
 
 ANN = Caller("ann", "control", private=False, may_choose_proxy=False)
 BOB = Caller("bob", "control", private=False, may_choose_proxy=False)

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tui_downloads.engine.base import Engine
-from tui_downloads.engine.owned import Owners
+from tui_downloads.engine.owners import Owners
 
 from . import guard
 from .auth import Auth, Door, Refused, Session, audit

@@ -22,7 +22,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Struct
 
 from tui_downloads.core.secrecy import Guarded
-from tui_downloads.engine.owned import ADMIN, CONTROL, Caller
+from tui_downloads.engine.caller import ADMIN, CONTROL, Caller
 
 from .settings import ApiSettings
 from .tokens import Token, Tokens

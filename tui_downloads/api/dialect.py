@@ -24,7 +24,9 @@ from starlette.types import ASGIApp
 from tui_downloads.core.errors import Code, Conflict, TuiDownloadsError
 from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.engine.base import Engine
-from tui_downloads.engine.owned import CONTROL, READ, Caller, OwnedEngine, Owners
+from tui_downloads.engine.caller import CONTROL, READ, Caller
+from tui_downloads.engine.owned import OwnedEngine
+from tui_downloads.engine.owners import Owners
 
 from .auth import DOORS, Auth, Door, Session
 from .links import LinkSigner

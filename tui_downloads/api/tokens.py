@@ -24,7 +24,7 @@ from msgspec.structs import asdict, replace
 from tui_downloads.core.errors import Code, Conflict, NotFound, RequestError
 from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.snapshots import Kind
-from tui_downloads.engine.owned import CONTROL, SCOPES, Caller
+from tui_downloads.engine.caller import CONTROL, SCOPES, Caller
 
 PREFIX = "td_"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")

@@ -7,166 +7,21 @@ policy. What is somebody else's does not exist for them: the answer is the one f
 from __future__ import annotations
 
 import asyncio
-import os
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from msgspec import Struct
 from msgspec.structs import replace
 
-from tui_downloads.core.errors import Code, Conflict, Forbidden, NotFound, RequestError, TuiDownloadsError
-from tui_downloads.core.lifecycle import ENDED, RUNNING, State
-from tui_downloads.core.snapshots import (
-    DetailView,
-    DownloadView,
-    Event,
-    Kind,
-    Limits,
-    Page,
-    Query,
-    Snapshot,
-    Totals,
-)
-from tui_downloads.core.spec import AddRequest, Change, Options, Policy
+from tui_downloads.core.errors import Code, Conflict, Forbidden, NotFound, TuiDownloadsError
+from tui_downloads.core.lifecycle import ENDED, State
+from tui_downloads.core.snapshots import DetailView, DownloadView, Event, Limits, Page, Query, Snapshot
+from tui_downloads.core.spec import AddRequest, Change
 
 from .base import Engine, HostView, Outcome
-
-READ, CONTROL, ADMIN = "read", "control", "admin"
-SCOPES = (READ, CONTROL, ADMIN)
-"""Each includes those before it."""
-
-LOCAL_OPTIONS = ("cacert", "cert", "key", "netrc", "known_hosts", "interface")
-"""Options that name files or devices of the service's machine; only who may do everything there may set them."""
-
-_REMEMBERED = 20_000
-SETTLE = 0.02
-"""Seconds in which a snapshot catches up with the news."""
-
-
-class Caller(Struct, frozen=True):
-    """Who asks, and what they may do."""
-
-    name: str = "local"
-    scope: str = ADMIN
-    """read, control or admin."""
-    kinds: frozenset[Kind] = frozenset()
-    """Kinds of download that may be added; empty is all."""
-    folders: tuple[str, ...] = ()
-    """Absolute folders downloads may go into; empty is all. The first is where relative ones start."""
-    allowed: tuple[str, ...] = ()
-    """Domains; empty is all."""
-    blocked: tuple[str, ...] = ()
-    private: bool = True
-    """Private, loopback and link-local addresses may be reached."""
-    may_choose_proxy: bool = True
-    quota_bytes: int = 0
-    """Bytes of all of the caller's downloads; 0 is no limit."""
-    quota_queued: int = 0
-    """Unfinished downloads; 0 is no limit."""
-
-    def may(self, scope: str) -> bool:
-        """Say whether the caller has a scope."""
-        return SCOPES.index(scope) <= SCOPES.index(self.scope)
-
-    @property
-    def admin(self) -> bool:
-        return self.scope == ADMIN
-
-    @property
-    def unrestricted(self) -> bool:
-        """An administrator without any limit on what is reached, and so trusted with the machine's own files."""
-        return self.admin and self.private and not (self.folders or self.allowed or self.kinds)
-
-    def policy(self, wish: Policy) -> Policy:
-        """Narrow a wished policy by what the caller may reach; never widens."""
-        return Policy(
-            private=self.private and wish.private,
-            allowed=_narrow(self.allowed, wish.allowed),
-            blocked=tuple(dict.fromkeys((*self.blocked, *wish.blocked))),
-            folders=tuple(f for f in wish.folders if contains(self.folders, f)) if wish.folders else self.folders,
-            may_choose_proxy=self.may_choose_proxy and wish.may_choose_proxy,
-        )
-
-
-def _narrow(ours: tuple[str, ...], theirs: tuple[str, ...]) -> tuple[str, ...]:
-    if not ours or not theirs:
-        return ours or theirs
-    kept = tuple(domain for domain in theirs if any(_covers(pattern, domain) for pattern in ours))
-    # An empty list would allow everything, so what has nothing in common is said with a domain that can't exist.
-    return kept or ("nothing.invalid",)
-
-
-def _covers(pattern: str, domain: str) -> bool:
-    return domain == pattern or (pattern.startswith("*.") and domain.removeprefix("*").endswith(pattern[1:]))
-
-
-def contains(folders: Sequence[str], path: str) -> bool:
-    """Say whether a path lies in one of the folders by its real path; an empty list holds everything."""
-    if not folders:
-        return True
-    real = os.path.realpath(path)
-    for folder in folders:
-        root = os.path.realpath(folder)
-        try:
-            if os.path.commonpath((root, real)) == root:
-                return True
-        except ValueError:  # different drives
-            continue
-    return False
-
-
-class Owners:
-    """Whose download an id is, remembered past its removal; shared by all callers of one engine."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        # Ids that left the snapshot: removed ones that may be restored, and ended ones that were looked up.
-        self._known: OrderedDict[str, str] = OrderedDict()
-        self._settled = 0.0
-
-    def learn(self, id: str, owner: str) -> None:
-        """Remember an owner, and forget the oldest when there are too many."""
-        self._known[id] = owner
-        self._known.move_to_end(id)
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
-
-    def of(self, id: str) -> str | None:
-        """Give the owner if it is known without asking the store."""
-        view = self._engine.snapshot().downloads.get(id)
-        if view is not None:
-            if id not in self._known:
-                self.learn(id, view.owner)
-            return view.owner
-        return self._known.get(id)
-
-    def of_event(self, event: Event) -> str | None:
-        """Give whose news an event is."""
-        owner = event.data.get("owner")
-        if isinstance(owner, str):
-            return owner
-        return self.of(event.id)
-
-    async def resolve(self, event: Event) -> str | None:
-        """Give whose news an event is, and ask the engine when the snapshot does not know yet."""
-        owner = self.of_event(event)
-        if owner is not None or not event.id or event.type == "removed":
-            return owner
-        # News are quicker than the snapshot; after a moment it has whole batches of new downloads. One moment does for
-        # everything that comes right after it, so that thousands of short-lived downloads do not wait one by one.
-        now = asyncio.get_running_loop().time
-        if now() - self._settled > SETTLE:
-            await asyncio.sleep(SETTLE)
-            self._settled = now()
-        owner = self.of_event(event)
-        if owner is None:
-            try:
-                owner = (await self._engine.get(event.id)).download.owner
-                self.learn(event.id, owner)
-            except TuiDownloadsError:
-                return None
-        return owner
+from .caller import ADMIN, CONTROL, Caller
+from .owners import Owners
+from .permits import Permits, unknown
+from .totals import count
 
 
 class OwnedEngine(Engine):
@@ -176,6 +31,7 @@ class OwnedEngine(Engine):
         self.inner = inner
         self.caller = caller
         self._owners = owners or Owners(inner)
+        self._permits = Permits(inner, caller, self._owners)
         self._seen: Snapshot | None = None
         self._mine: Snapshot = Snapshot()
         self._adding = asyncio.Lock()
@@ -206,7 +62,7 @@ class OwnedEngine(Engine):
             return await self._add(requests)
         async with self._adding:
             # Two adds at once would both fit in the room that is left for one.
-            room = await self._room()
+            room = await self._permits.room()
             outcomes = await self._add(requests[:room])
         full = Forbidden("Your quota is used up.", code=Code.QUOTA_EXCEEDED)
         return outcomes + [Outcome("", full) for _ in requests[room:]]
@@ -216,7 +72,7 @@ class OwnedEngine(Engine):
         ready: list[AddRequest] = []
         for request in requests:
             try:
-                ready.append(await self._allow(request))
+                ready.append(await self._permits.allow(request))
                 outcomes.append(None)
             except TuiDownloadsError as error:
                 outcomes.append(Outcome("", error))
@@ -247,91 +103,9 @@ class OwnedEngine(Engine):
             if outcome.download is not None:
                 self._owners.learn(outcome.id, outcome.download.owner)
 
-    async def _allow(self, request: AddRequest) -> AddRequest:
-        """Give the request as it may be made.
-
-        Raises:
-            Forbidden: kind, folder or option are not the caller's to choose.
-        """
-        caller = self.caller
-        owner = request.owner if caller.admin and request.owner not in ("", "local") else caller.name
-        request = request.with_(owner=owner, policy=caller.policy(request.policy), kind=self._kind(request.kind))
-        self._check_options(request.options)
-        if caller.folders:
-            request = request.with_(folder=await self._folder(request.folder))
-        await self._check_source(request.source)
-        return request
-
-    def _kind(self, kind: Kind | None) -> Kind | None:
-        permitted = self.caller.kinds
-        if not permitted:
-            return kind
-        if kind is None:
-            by_link = permitted & {Kind.LINK, Kind.PACKAGE, Kind.MEDIA}
-            if len(by_link) == 3:
-                return None
-            if Kind.LINK in by_link:
-                return Kind.LINK
-            if len(by_link) == 1:
-                return next(iter(by_link))
-        elif kind in permitted:
-            return kind
-        raise Forbidden(f"You may not add downloads of the kind {(kind or Kind.LINK).value}.")
-
-    def _check_options(self, options: Options) -> None:
-        if not self.caller.may_choose_proxy and options.proxy is not None:
-            raise Forbidden("You may not choose a proxy.")
-        if self.caller.unrestricted:
-            return
-        plain = Options()
-        named = [name for name in LOCAL_OPTIONS if getattr(options, name) != getattr(plain, name)]
-        if named:
-            raise Forbidden(f"You may not set {', '.join(named)}.")
-
-    async def _folder(self, folder: str | None) -> str:
-        """Give the absolute folder a restricted caller means; relative ones start at the caller's first folder."""
-        roots = self.caller.folders
-        if folder is None:
-            default = self.inner.snapshot().info.folder
-            inside = bool(default) and await asyncio.to_thread(contains, roots, default)
-            return default if inside else roots[0]
-        wanted = os.path.join(roots[0], folder)
-        if not await asyncio.to_thread(contains, roots, wanted):
-            raise Forbidden("You may not download into this folder.")
-        return os.path.normpath(wanted)
-
-    async def _check_source(self, source: Mapping[str, Any]) -> None:
-        """Refuse a bundle of what the caller can't see."""
-        ids = source.get("ids", ())
-        if self.caller.admin or not ids:
-            return
-        if not isinstance(ids, (list, tuple)):
-            raise RequestError(Code.INVALID_OPTION, "source.ids: expected a list.")
-        for id, owned in zip(ids, await self._own([str(id) for id in ids]), strict=True):
-            if not owned:
-                raise _unknown(str(id))
-
-    async def _room(self) -> int:
-        """Say how many downloads may still be added."""
-        caller = self.caller
-        mine = [view for view in self.inner.snapshot().downloads.values() if view.owner == caller.name]
-        room = 1 << 30
-        if caller.quota_queued:
-            room = max(0, caller.quota_queued - sum(1 for view in mine if view.state not in ENDED))
-        if caller.quota_bytes and await self.used() >= caller.quota_bytes:
-            return 0
-        return room
-
     async def used(self) -> int:
         """Add up the bytes of everything the caller has here, taking unfinished ones at their full size."""
-        total, cursor = 0, None
-        while True:
-            page = await self.inner.page(Query(owner=self.caller.name, limit=1000, cursor=cursor))
-            for view in page.items:
-                total += max(view.done, view.size or 0) if view.state not in ENDED else view.done
-            cursor = page.cursor
-            if cursor is None:
-                return total
+        return await self._permits.used()
 
     # -- looking
 
@@ -341,9 +115,9 @@ class OwnedEngine(Engine):
         try:
             detail = await self.inner.get(id)
         except NotFound:
-            raise _unknown(id) from None
+            raise unknown(id) from None
         if detail.download.owner != self.caller.name:
-            raise _unknown(id)
+            raise unknown(id)
         self._owners.learn(detail.download.id, detail.download.owner)
         return detail
 
@@ -410,7 +184,7 @@ class OwnedEngine(Engine):
         own = [id for id in ids if self._owners.of(id) == self.caller.name]
         done = iter(await self.inner.restore(own)) if own else iter(())
         mine = set(own)
-        return [next(done) if id in mine else Outcome(id, _unknown(id)) for id in ids]
+        return [next(done) if id in mine else Outcome(id, unknown(id)) for id in ids]
 
     async def move(self, ids: Sequence[str], where: str | int) -> list[Outcome]:
         return await self._each(ids, lambda own: self.inner.move(own, where))
@@ -420,7 +194,7 @@ class OwnedEngine(Engine):
         if not self.caller.admin:
             await self.get(id)
         if change.folder is not None and self.caller.folders:
-            change = replace(change, folder=await self._folder(change.folder))
+            change = replace(change, folder=await self._permits.folder(change.folder))
         return await self.inner.change(id, change)
 
     async def set_limits(self, limits: Limits) -> None:
@@ -444,52 +218,11 @@ class OwnedEngine(Engine):
     async def _each(self, ids: Sequence[str], command: Any) -> list[Outcome]:
         """Run a command on what is the caller's and answer for the rest as for unknown ids."""
         self._need(CONTROL)
-        owned = await self._own(ids)
+        owned = await self._permits.own(ids)
         own = [id for id, mine in zip(ids, owned, strict=True) if mine]
         done = iter(await command(own)) if own else iter(())
-        return [next(done) if mine else Outcome(id, _unknown(id)) for id, mine in zip(ids, owned, strict=True)]
-
-    async def _own(self, ids: Sequence[str]) -> list[bool]:
-        """Say for each id whether the caller may touch it."""
-        if self.caller.admin:
-            return [True] * len(ids)
-        found = []
-        for id in ids:
-            owner = self._owners.of(id)
-            if owner is None:
-                try:
-                    view = (await self.inner.get(id)).download
-                    owner = view.owner
-                    self._owners.learn(view.id, owner)
-                except NotFound:
-                    owner = None
-            found.append(owner == self.caller.name)
-        return found
+        return [next(done) if mine else Outcome(id, unknown(id)) for id, mine in zip(ids, owned, strict=True)]
 
     def _need(self, scope: str) -> None:
         if not self.caller.may(scope):
             raise Forbidden(f"This needs the scope {scope}.")
-
-
-def counted_as(state: State) -> str:
-    """Give the field of Totals that a state is counted in."""
-    if state in RUNNING:
-        return "active"
-    return "paused" if state is State.PAUSING else state.value
-
-
-def count(views: Mapping[str, DownloadView]) -> Totals:
-    """Count states and add up speeds."""
-    totals = dict.fromkeys(Totals.__struct_fields__, 0)
-    speed = 0.0
-    for view in views.values():
-        name = counted_as(view.state)
-        totals[name] += 1
-        speed += view.speed
-        totals["connections"] += view.connections
-    del totals["speed"]
-    return Totals(speed=speed, **totals)
-
-
-def _unknown(id: str) -> NotFound:
-    return NotFound(f"There is no download {id[:64]}.")

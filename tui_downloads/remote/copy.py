@@ -13,7 +13,7 @@ from tui_downloads import wire
 from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import DownloadView, EngineInfo, Limits, Snapshot, Totals
-from tui_downloads.engine.owned import counted_as
+from tui_downloads.engine.totals import counted_as
 
 LATELY = 300
 """Ended downloads that are kept beyond what the service listed."""

@@ -13,7 +13,8 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from tui_downloads.core.errors import TuiDownloadsError
-from tui_downloads.engine.owned import ADMIN, Caller, OwnedEngine
+from tui_downloads.engine.caller import ADMIN, Caller
+from tui_downloads.engine.owned import OwnedEngine
 
 from ..auth import Session
 from ..dialect import Context

@@ -16,7 +16,7 @@ from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.links import bare, name_from_link, public
 from tui_downloads.core.names import collision_key, numbered, safe_name
 from tui_downloads.core.snapshots import DownloadView
-from tui_downloads.engine.owned import Caller, contains
+from tui_downloads.engine.caller import Caller, contains
 
 STATUS: dict[State, str] = {
     State.QUEUED: "starting",

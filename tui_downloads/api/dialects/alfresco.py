@@ -16,7 +16,8 @@ from tui_downloads.core.errors import Code, Conflict, NotFound, RequestError
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView, Kind
 from tui_downloads.core.spec import AddRequest
-from tui_downloads.engine.owned import READ, OwnedEngine
+from tui_downloads.engine.caller import READ
+from tui_downloads.engine.owned import OwnedEngine
 
 from ..auth import Session, credential
 from ..dialect import Context, Dialect, Endpoint, door_of, install, session_of

@@ -15,7 +15,8 @@ from tui_downloads.core.links import bare
 from tui_downloads.core.names import safe_name
 from tui_downloads.core.snapshots import DetailView, DownloadView, Kind
 from tui_downloads.core.spec import AddRequest
-from tui_downloads.engine.owned import Caller, OwnedEngine
+from tui_downloads.engine.caller import Caller
+from tui_downloads.engine.owned import OwnedEngine
 
 from ..auth import Session
 from ..dialect import Context, Dialect, Endpoint, base_url, install, session_of

@@ -22,7 +22,7 @@ from tui_downloads.core.policy import check_link
 from tui_downloads.core.snapshots import DownloadView, Kind
 from tui_downloads.core.spec import AddRequest, Options, Policy
 from tui_downloads.engine.base import Outcome
-from tui_downloads.engine.owned import contains
+from tui_downloads.engine.caller import contains
 
 from ..auth import Session
 from ..dialect import HEAD, Context, Dialect, Endpoint, install, session_of

@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse, Response
 
 from tui_downloads import __version__, wire
 from tui_downloads.core.errors import Conflict
-from tui_downloads.engine.owned import READ
+from tui_downloads.engine.caller import READ
 
 from .. import problem
 from ..dialect import Context, Dialect, Endpoint, install

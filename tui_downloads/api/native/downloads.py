@@ -17,7 +17,8 @@ from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Query
 from tui_downloads.core.spec import AddRequest, Change
 from tui_downloads.engine.base import Outcome
-from tui_downloads.engine.owned import READ, OwnedEngine
+from tui_downloads.engine.caller import READ
+from tui_downloads.engine.owned import OwnedEngine
 
 from ..dialect import Context, session_of
 from .describe import ACTION, ACTIONS, ADD, MOVE, gives, named, takes

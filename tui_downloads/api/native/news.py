@@ -25,7 +25,7 @@ from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import Event
 from tui_downloads.engine.base import Engine
-from tui_downloads.engine.owned import SETTLE, Owners
+from tui_downloads.engine.owners import SETTLE, Owners
 
 from ..auth import Session
 from ..settings import ApiSettings

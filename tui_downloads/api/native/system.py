@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 
 from tui_downloads import __version__, wire
 from tui_downloads.core.snapshots import Limits, Snapshot, Totals
-from tui_downloads.engine.owned import ADMIN
+from tui_downloads.engine.caller import ADMIN
 
 from ..dialect import Context, session_of
 from .describe import gives, named, needs, takes
