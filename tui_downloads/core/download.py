@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from msgspec import Struct, field
@@ -163,8 +162,3 @@ class Download(Struct, eq=False):
             duplicate_of=self.duplicate_of,
             meta=dict(self.meta) if self.meta else EMPTY,
         )
-
-
-def ids(downloads: Sequence[Download]) -> list[str]:
-    """List the ids of downloads in order."""
-    return [download.id for download in downloads]

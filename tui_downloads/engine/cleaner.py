@@ -33,8 +33,8 @@ class Cleaner:
         """Remove what is too old, and give its ids; what runs is left alone."""
         query = Query(kinds=frozenset({Kind.BUNDLE}), states=frozenset(ENDED), limit=1000)
         old = []
-        for view in (await self._desk.page(query)).items:
-            download = await self._desk.find(view.id)
+        for view in (await self._desk.listing.page(query)).items:
+            download = await self._desk.listing.find(view.id)
             keep = download.request.source.get("keep", self._keep)
             if isinstance(keep, int | float) and keep > 0 and view.created_at + keep < now:
                 old.append(view.id)

@@ -1,42 +1,41 @@
-"""The engine's commands, on the engine's loop: add, look up, pause, resume, cancel, retry, remove, move, change."""
+"""The engine's commands, on the engine's loop: pause, resume, cancel, retry, remove, move, change; and its life."""
 
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from tui_downloads import __version__
 from tui_downloads.core.download import Download
-from tui_downloads.core.errors import Code, Conflict, NotFound, RequestError, TuiDownloadsError
+from tui_downloads.core.errors import Code, Conflict, RequestError, TuiDownloadsError
 from tui_downloads.core.lifecycle import ENDED, RUNNING, Move, State, can
-from tui_downloads.core.links import redact
 from tui_downloads.core.retries import Ceiling
-from tui_downloads.core.snapshots import DetailView, DownloadView, EngineInfo, Limits, Page, Query
-from tui_downloads.core.spec import AddRequest, Change
+from tui_downloads.core.snapshots import DownloadView, EngineInfo, Limits
+from tui_downloads.core.spec import Change
 from tui_downloads.files.space import free
 from tui_downloads.store import auto as stores
 from tui_downloads.store.base import HostRow
-from tui_downloads.store.matching import finder
 from tui_downloads.transport import auto as transports
 
 from .adding import Adding
-from .base import HostView, Outcome
+from .base import Outcome
 from .changing import Changing
 from .cleaner import Cleaner
 from .gate import Gates
 from .hub import Hub
+from .intake import Intake
 from .leftovers import Leftovers
+from .listing import Listing
 from .manager import Manager
 from .recovery import Recovery
 from .removing import Removing
 from .resolver import Resolver
 from .seats import Seats
 from .services import Defaults, Services
-from .ticker import Ticker, connections_of
+from .ticker import Ticker
 from .views import Views
 
 if TYPE_CHECKING:
@@ -46,8 +45,6 @@ if TYPE_CHECKING:
 
 Command = Callable[[Download], Awaitable[None]]
 SPACE_EVERY = 5.0
-BREATH = 250
-"""Downloads that are added before whatever runs gets a turn: some ten milliseconds."""
 
 
 class Desk:
@@ -72,6 +69,8 @@ class Desk:
         self.ticker = Ticker(self.manager)
         self.manager.ticker = self.ticker
         self.views.forgotten = self.manager.evicted
+        self.intake = Intake(self.manager, self.adding)
+        self.listing = Listing(self.manager, setup)
         self.changing = Changing(self.manager, self.adding)
         self.removing = Removing(self.manager)
         self.recovery = Recovery(self.manager, setup)
@@ -137,146 +136,6 @@ class Desk:
         self.services.hub.close()
         self.views.close()
 
-    # Adding and looking up ..........................................................................................
-
-    async def add(self, requests: Sequence[AddRequest]) -> list[Outcome]:
-        outcomes: dict[int, Outcome] = {}
-        fresh: dict[int, Download] = {}
-        try:
-            return await self._add(requests, outcomes, fresh)
-        finally:
-            for download in fresh.values():
-                self.manager.arrived(download)
-
-    async def _add(
-        self, requests: Sequence[AddRequest], outcomes: dict[int, Outcome], fresh: dict[int, Download]
-    ) -> list[Outcome]:
-        position = self.manager.reserve(len(requests))
-        now = time.time()
-        for index, request in enumerate(requests):
-            if index % BREATH == BREATH - 1:
-                await asyncio.sleep(0)
-            try:
-                download = self._record(request, position + index, now)
-            except TuiDownloadsError as error:
-                outcomes[index] = Outcome("", error)
-                continue
-            if download.id in self.manager.downloads or self.manager.expects(download):
-                outcomes[index] = Outcome(download.id, None, download.view())
-            else:
-                fresh[index] = download
-                self.manager.expect(download)
-        await self._refuse_taken(fresh, outcomes)
-        if fresh:
-            await self.manager.mounts.note(download.folder for download in fresh.values())
-            await self.services.store.insert(list(fresh.values()))
-        for number, (index, download) in enumerate(fresh.items(), 1):
-            if number % BREATH == 0:
-                await asyncio.sleep(0)
-            self._begin(download)
-            outcomes[index] = Outcome(download.id, None, self.views.view(download))
-        self.views.publish()
-        return [outcomes[index] for index in range(len(requests))]
-
-    def _record(self, request: AddRequest, position: float, now: float) -> Download:
-        """Make the record of a wish, or give the one that is there already and will do."""
-        if request.top:
-            position = self.manager.queue.top(request.priority) - 1
-        download = self.adding.record(request, position=position, now=now)
-        if self.standing is not None:
-            self.standing.naming.at_add(request, download)
-        twin = self.manager.twin(download)
-        if twin is None:
-            return download
-        if request.duplicate == "existing":
-            return twin
-        if request.duplicate == "refuse":
-            raise Conflict(f"{download.url} is in the list already, as {twin.id}.", code=Code.DUPLICATE)
-        download.duplicate_of = twin.id
-        return download
-
-    async def _refuse_taken(self, fresh: dict[int, Download], outcomes: dict[int, Outcome]) -> None:
-        """A gid that somebody chose may be taken."""
-        chosen = [(index, download) for index, download in fresh.items() if download.request.gid]
-        if not chosen:
-            return
-        taken = await self.services.store.known([download.gid for _, download in chosen])
-        for index, download in chosen:
-            if download.gid in taken:
-                outcomes[index] = Outcome("", Conflict(f"GID {download.gid} is in use.", code=Code.INVALID_OPTION))
-                del fresh[index]
-                self.manager.arrived(download)
-            taken.add(download.gid)
-
-    def _begin(self, download: Download) -> None:
-        manager = self.manager
-        self.views.add(download)
-        url = download.url
-        told = {"url": redact(url) if "?" in url or "#" in url else url, "name": download.name}
-        self.services.hub.emit("added", download.id, download.state.value, told)
-        manager.adopt(download)
-        for listener in manager.listeners:
-            listener("added", download)
-        if download.state is State.QUEUED:
-            manager.enqueue(download)
-
-    async def find(self, id: str) -> Download:
-        """Give a record by id or gid, from memory or from the store.
-
-        Raises:
-            NotFound: there is none.
-        """
-        download = self.manager.by_id(id)
-        if download is None:
-            download = await self.services.store.get(id)
-            # Somebody else may have looked it up meanwhile, and one download has one record.
-            download = self.manager.by_id(id) or download
-        if download is None:
-            raise NotFound(f"There is no download {id}.")
-        return download
-
-    async def get(self, id: str) -> DetailView:
-        download = await self.find(id)
-        runner = self.manager.runners.get(download.id)
-        notes = (*await self.services.store.notes(download.id), *self.manager.notes(download.id))
-        return DetailView(
-            download=download.view(),
-            files=tuple(file.view() for file in download.files),
-            connections=connections_of(runner) if runner else (),
-            spans=runner.spans() if runner else (),
-            speeds=tuple(self.ticker.samples.get(download.id, ())),
-            log=notes,
-            options=_shown(download),
-        )
-
-    async def page(self, query: Query) -> Page:
-        await self.manager.flush()
-        page = await self.services.store.page(query)
-        items = self._alive(page.items, query)
-        # A running download is stored as what a restart finds, so a page may hold some that are not asked for.
-        while len(items) < len(page.items) and page.cursor is not None and len(items) < query.limit:
-            following = await self.services.store.page(
-                replace(query, cursor=page.cursor, limit=query.limit - len(items))
-            )
-            items += self._alive(following.items, query)
-            page = replace(page, items=page.items + following.items, cursor=following.cursor)
-        total = None if page.total is None else page.total - self._others(query)
-        return Page(tuple(items), page.cursor, total)
-
-    def _alive(self, found: Sequence[DownloadView], query: Query) -> list[DownloadView]:
-        """Lay the live figures over stored rows, and leave out what is in another state than asked for."""
-        live = self.manager.downloads
-        items = [live[item.id].view() if item.id in live else item for item in found]
-        return [item for item in items if not query.states or item.state in query.states]
-
-    def _others(self, query: Query) -> int:
-        """Count the unfinished downloads that the store finds for a query although their state is another."""
-        if not query.states:
-            return 0
-        found = finder(query)
-        live = self.manager.downloads.values()
-        return sum(1 for item in live if item.state not in query.states and item.state not in ENDED and found(item))
-
     # Commands over many .............................................................................................
 
     async def _each(self, ids: Sequence[str], command: Command) -> list[Outcome]:
@@ -286,7 +145,7 @@ class Desk:
 
     async def _one(self, id: str, command: Command) -> Outcome:
         try:
-            download = await self.find(id)
+            download = await self.listing.find(id)
             await command(download)
         except TuiDownloadsError as error:
             return Outcome(id, error)
@@ -367,7 +226,7 @@ class Desk:
 
     async def _removed(self, id: str, command: Command) -> Outcome:
         try:
-            download = await self.find(id)
+            download = await self.listing.find(id)
             await self._settled(download)
             await command(download)
         except TuiDownloadsError as error:
@@ -402,7 +261,7 @@ class Desk:
             self.views.touch(moved)
 
     async def change(self, id: str, change: Change) -> DownloadView:
-        download = await self.find(id)
+        download = await self.listing.find(id)
         await self._settled(download)
         await self.changing.change(download, change)
         await self.manager.flush()
@@ -450,23 +309,6 @@ class Desk:
         await self.services.store.delete(ids)
         self.views.publish()
 
-    async def hosts(self) -> list[HostView]:
-        seats, now = self.services.seats, time.time()
-        known = {ceiling.host: ceiling for ceiling in seats.book}
-        names = dict.fromkeys([*known, *seats.by_host])
-        return [
-            HostView(
-                host=host,
-                ceiling=known[host].connections if host in known else None,
-                learned_at=known[host].learned_at if host in known else None,
-                why=seats.book.explain(host, now),
-                connections=seats.by_host[host],
-                speed=sum(run.download.speed for run in self.manager.runners.values() if run.host == host),
-                retry_at=seats.book.retry_at(host, now),
-            )
-            for host in names
-        ]
-
     async def forget(self, *, before: float | None = None, states: Sequence[str] = ()) -> int:
         wanted = [State(state) for state in states] or list(ENDED)
         await self.manager.flush()
@@ -478,33 +320,3 @@ class Desk:
         count = await self.services.store.forget(before=before, states=wanted)
         self.views.publish()
         return count
-
-    async def describe(self) -> Mapping[str, Any]:
-        features = self.services.transport.features
-        return {
-            "version": __version__,
-            "transport": features.version,
-            "schemes": sorted(features.schemes),
-            "folder": self.setup.folder,
-            "database": self.setup.database,
-            "downloads": len(self.manager.downloads),
-            "running": len(self.manager.runners),
-            "queued": len(self.manager.queue),
-        }
-
-
-def _shown(download: Download) -> dict[str, Any]:
-    """List the options that differ from the usual; secrets are only named."""
-    options = download.request.options
-    usual = type(options)()
-    shown: dict[str, Any] = {
-        name: getattr(options, name)
-        for name in options.__struct_fields__
-        if getattr(options, name) != getattr(usual, name)
-    }
-    secrets = download.request.credentials
-    if secrets.headers:
-        shown["headers"] = [name for name, _ in secrets.headers]
-    if secrets.user:
-        shown["login"] = True
-    return shown

@@ -163,13 +163,13 @@ class EmbeddedEngine(Engine):
         return desk.views.snapshot() if desk is not None else self._last
 
     async def add(self, requests: Sequence[AddRequest]) -> list[Outcome]:
-        return await self._call(self._at.add(requests))
+        return await self._call(self._at.intake.add(requests))
 
     async def get(self, id: str) -> DetailView:
-        return await self._call(self._at.get(id))
+        return await self._call(self._at.listing.get(id))
 
     async def page(self, query: Query) -> Page:
-        return await self._call(self._at.page(query))
+        return await self._call(self._at.listing.page(query))
 
     async def pause(self, ids: Sequence[str]) -> list[Outcome]:
         return await self._call(self._at.pause(ids))
@@ -211,7 +211,7 @@ class EmbeddedEngine(Engine):
         await self._call(self._at.set_rules(rules))
 
     async def hosts(self) -> list[HostView]:
-        return await self._call(self._at.hosts())
+        return await self._call(self._at.listing.hosts())
 
     async def forget(self, *, before: float | None = None, states: Sequence[str] = ()) -> int:
         return await self._call(self._at.forget(before=before, states=states))
@@ -224,7 +224,7 @@ class EmbeddedEngine(Engine):
         return self._at.services.hub.since(after)
 
     async def describe(self) -> Mapping[str, Any]:
-        return await self._call(self._at.describe())
+        return await self._call(self._at.listing.describe())
 
 
 async def _end_tasks(loop: asyncio.AbstractEventLoop) -> None:
