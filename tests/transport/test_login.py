@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import re
 import ssl
+import subprocess
 
 import pytest
+from msgspec.structs import replace
 
 from tests.transport.conftest import Collect, RawServer
 from tests.transport.test_cookies import Notes, redirect
+from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.transport.base import Reach, Request
 
 CANARY = Reach(user="canary-user", password="canary-password")
@@ -120,6 +123,20 @@ async def test_a_handle_forgets_the_login_of_a_link(transport, practice):
     sink = Collect()
     await transport.fetch(Request(url), sink)
     assert sink.status == 401
+
+
+async def test_a_client_key_with_a_password(transport, secure, certificate, tmp_path):
+    """It opens by its own password; without, nobody is asked on the terminal, and the user's files are named."""
+    key = tmp_path / "locked.pem"
+    lock = ["openssl", "pkey", "-in", str(certificate.key), "-aes256", "-passout", "pass:sesame", "-out", str(key)]
+    subprocess.run(lock, check=True)
+    usual = Reach(cacert=str(certificate.cert), cert=str(certificate.cert), key=str(key))
+    await transport.fetch(Request(secure.file(10, "a"), reach=replace(usual, key_password="sesame")), Collect())
+    for word in ("", "wrong"):
+        with pytest.raises(DownloadError) as caught:
+            reach = replace(usual, key_password=word, password="sesame")
+            await transport.fetch(Request(secure.file(10, "a"), reach=reach), Collect())
+        assert (caught.value.code, "--pass" in caught.value.next_step) == (Code.INVALID_OPTION, True)
 
 
 async def test_a_client_certificate(transport, raw, certificate):

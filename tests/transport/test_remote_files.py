@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.transport.conftest import Collect, forever, free_port, until
 from tui_downloads.core.errors import Code, DownloadError
@@ -100,7 +101,8 @@ def vsftpd(
     return [program, str(config)], port
 
 
-def sshd(program: str, tmp_path: Path) -> tuple[list[str], int, Path]:
+def sshd(program: str, tmp_path: Path, *more: str) -> tuple[list[str], int, Path]:
+    """Give the command that starts sshd, its port and the folder of its keys; `more` lines win over the usual ones."""
     port = free_port()
     folder = tmp_path / "ssh"
     folder.mkdir(mode=0o700)
@@ -108,7 +110,8 @@ def sshd(program: str, tmp_path: Path) -> tuple[list[str], int, Path]:
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
     shutil.copy(folder / "user.pub", folder / "authorized")
     lines = [
-        f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {folder}/host", f"AuthorizedKeysFile {folder}/authorized",
+        *more, f"Port {port}", "ListenAddress 127.0.0.1",
+        f"HostKey {folder}/host", f"AuthorizedKeysFile {folder}/authorized",
         "StrictModes no", "UsePAM no", "PidFile none", "PasswordAuthentication no", "PermitRootLogin yes",
         "Subsystem sftp internal-sftp",
     ]  # fmt: skip
@@ -237,6 +240,82 @@ async def test_an_address_policy_holds_here_too(transport, server):
     with pytest.raises(DownloadError) as caught:
         await transport.fetch(server.request(reach=reach), Collect())
     assert caught.value.code is Code.ADDRESS_BLOCKED
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize(("word", "code"), [("sesame", None), ("wrong", Code.AUTH_REQUIRED), ("", Code.AUTH_REQUIRED)])
+async def test_a_key_with_a_password(transport, sftp, word, code):
+    """An encrypted key opens by its own password, and nobody is asked for one."""
+    key = sftp.folder / "locked"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "sesame", "-f", str(key)], check=True)
+    with (sftp.folder / "authorized").open("a") as file:
+        file.write((sftp.folder / "locked.pub").read_text())
+    request = sftp.request(reach=replace(sftp.reach, key=str(key), key_password=word))
+    if code is None:
+        sink = Collect()
+        await transport.fetch(request, sink)
+        assert bytes(sink.data) == BODY
+    else:
+        with pytest.raises(DownloadError) as caught:
+            await transport.fetch(request, Collect())
+        assert caught.value.code is code
+
+
+async def test_a_key_that_is_not_there_is_named(transport, tmp_path):
+    """The user's own file is at fault, not the server's login."""
+    reach = Reach(user="u", key=str(tmp_path / "none"))
+    with pytest.raises(DownloadError) as caught:
+        await transport.fetch(Request("sftp://127.0.0.1:1/a", reach=reach), Collect())
+    assert (caught.value.code, "private key" in caught.value.message) == (Code.INVALID_OPTION, True)
+
+
+@pytest.fixture
+def account() -> Iterator[tuple[str, str]]:
+    """Give the name and password of an account that exists for one test."""
+    if os.geteuid() != 0 or os.environ.get("REQUIRE_SERVERS") != "1":
+        pytest.skip("an account is made by root only, and where REQUIRE_SERVERS=1 allows it")
+    if not (shutil.which("useradd") and shutil.which("chpasswd")):
+        pytest.skip("useradd and chpasswd are not installed")
+    name, password = f"served{os.getpid()}", "open sesame"
+    subprocess.run(["useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", name], check=True)
+    try:
+        subprocess.run(["chpasswd"], input=f"{name}:{password}\n", text=True, check=True)
+        yield name, password
+    finally:
+        subprocess.run(["userdel", "-f", name], check=True, capture_output=True)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("scheme", ["sftp", "ftp", "ftpes"])
+async def test_a_login_by_password(
+    transport, server_program, run_program, tmp_path, public, account, certificate, scheme, home, monkeypatch
+):
+    """The right password opens, the wrong one is AUTH_REQUIRED, over each protocol that has passwords."""
+    name, password = account
+    monkeypatch.setenv("HOME", str(home))
+    known_hosts, base = None, ""
+    if scheme == "sftp":
+        command, port, folder = sshd(server_program("sshd"), tmp_path, "PasswordAuthentication yes")
+        known_hosts, base = known(folder, port), str(public)
+    else:
+        secure = certificate if scheme == "ftpes" else None
+        command, port = vsftpd(server_program("vsftpd"), tmp_path, public, secure, implicit=False)
+        with open(tmp_path / "vsftpd.conf", "a") as file:
+            file.write(f"local_enable=YES\nlocal_root={public}\npam_service_name=vsftpd\n")
+    run_program(command, port)
+    server = FileServer(f"{scheme}://127.0.0.1:{port}{base}", Reach(), public)
+    usual = Reach(user=name, password=password, known_hosts=known_hosts, cacert=str(certificate.cert))
+    sink = Collect()
+    await transport.fetch(server.request(reach=usual), sink)
+    assert bytes(sink.data) == BODY
+    with pytest.raises(DownloadError) as caught:
+        await transport.fetch(server.request(reach=replace(usual, password="wrong")), Collect())
+    assert caught.value.code is Code.AUTH_REQUIRED
+    netrc = Path(os.environ["HOME"]) / ".netrc"
+    netrc.write_text(f'machine 127.0.0.1 login {name} password "{password}"\n')
+    again = Collect()
+    await transport.fetch(server.request(reach=replace(usual, user="", password="", netrc=True)), again)
+    assert bytes(again.data) == BODY
 
 
 @pytest.mark.servers

@@ -30,14 +30,18 @@ _OPTIONS: list[Callable[[Any], Any]] = [
     click.option("--checksum", metavar="ALGO:HEX", help="Digest the file must have, such as sha256:…."),
     click.option("-H", "--header", multiple=True, metavar="'K: V'", help="Header field for the server of the link."),
     click.option("-u", "--user", metavar="USER[:PASSWORD]", help="Login for the server of the link."),
+    click.option("--ftp-tls", "--ssl-reqd", "ftp_tls", is_flag=True, help="FTP with TLS only, as ftpes:// does."),
     click.option("--cookies", metavar="FILE", help="Netscape cookie file."),
     click.option("--netrc", is_flag=True, help="Take logins from ~/.netrc."),
     click.option("--user-agent", metavar="TEXT", help="User-Agent field."),
     click.option("--referer", metavar="URL", help="Referer field."),
     click.option("--proxy", metavar="URL", help="http, https, socks4a or socks5h proxy; empty for none."),
+    click.option("--proxy-user", metavar="USER[:PASSWORD]", help="Login for the proxy."),
     click.option("--cacert", metavar="FILE", help="Trust these certificate authorities too."),
     click.option("--cert", metavar="FILE", help="Client certificate."),
-    click.option("--key", metavar="FILE", help="Key of the client certificate."),
+    click.option("--key", metavar="FILE", help="Private key: the client certificate's, or for SFTP."),
+    click.option("--pass", "key_password", metavar="PASSWORD", help="Password of the private key."),
+    click.option("--known-hosts", metavar="FILE", help="Host keys to believe over SFTP. [~/.ssh/known_hosts]"),
     click.option("-4", "--ipv4", is_flag=True, help="IPv4 only."),
     click.option("-6", "--ipv6", is_flag=True, help="IPv6 only."),
     click.option("--interface", metavar="NAME", help="Network interface or source address."),
@@ -50,6 +54,8 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         "--on-conflict", type=click.Choice([item.value for item in OnConflict]), help="When the name is taken."
     ),
 ]
+_FILES = ("cacert", "cert", "key", "known_hosts")
+"""Given as absolute paths: a service has a working folder of its own."""
 
 
 def link_options(function: F) -> F:
@@ -73,9 +79,7 @@ def options_of(values: dict[str, Any]) -> Options:
         proxy=values["proxy"],
         user_agent=values["user_agent"],
         referer=values["referer"],
-        cacert=values["cacert"],
-        cert=values["cert"],
-        key=values["key"],
+        **{name: absolute(values[name]) if values[name] else None for name in _FILES},
         ip_version=4 if values["ipv4"] else 6 if values["ipv6"] else None,
         interface=values["interface"],
         netrc=values["netrc"],
@@ -88,7 +92,8 @@ def credentials_of(values: dict[str, Any]) -> Credentials:
     Raises:
         DownloadError: INVALID_OPTION for a file that can't be read or a header that is none.
     """
-    user, _, password = (values["user"] or "").partition(":")
+    user, password = _login(values["user"], "Password")
+    proxy_user, proxy_password = _login(values["proxy_user"], "Password of the proxy")
     cookies = ""
     if values["cookies"]:
         try:
@@ -100,7 +105,22 @@ def credentials_of(values: dict[str, Any]) -> Credentials:
         user=user,
         password=password,
         cookies=cookies,
+        proxy_user=proxy_user,
+        proxy_password=proxy_password,
+        key_password=values["key_password"] or "",
     )
+
+
+def _login(text: str | None, question: str) -> tuple[str, str]:
+    """Read USER:PASSWORD; a password that is left out altogether is asked for on a terminal."""
+    user, colon, password = (text or "").partition(":")
+    if user and not colon and _has_terminal():
+        password = click.prompt(f"{question} for {user}", "", hide_input=True, show_default=False, err=True)
+    return user, password
+
+
+def _has_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def lines_of(path: str) -> Iterator[str]:
@@ -144,11 +164,19 @@ def requests_of(urls: Sequence[str], values: dict[str, Any], base: AddRequest) -
     for path in values["input_file"]:
         requests += [to_request(entry, replace(base, name=None, mirrors=())) for entry in read(lines_of(path))]
     requests += package_options.listed(replace(base, mirrors=()), values["list_file"])
+    if values["ftp_tls"]:
+        requests = [
+            replace(one, url=_with_tls(one.url), mirrors=tuple(map(_with_tls, one.mirrors))) for one in requests
+        ]
     if len(requests) > 1 and (values["output"] is not None or values["mirror"]):
         raise click.UsageError("-o and --mirror go with one link only.")
     if values["checksum"] and len(requests) > 1:
         raise click.UsageError("--checksum goes with one link; in a list write it below each link.")
     return requests
+
+
+def _with_tls(url: str) -> str:
+    return f"ftpes{url[3:]}" if url[:6].lower() == "ftp://" else url
 
 
 def absolute(folder: str) -> str:

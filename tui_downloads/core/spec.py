@@ -77,6 +77,8 @@ class Credentials(Struct, frozen=True):
     """A Netscape cookie file's text."""
     proxy_user: str = ""
     proxy_password: str = ""
+    key_password: str = ""
+    """Opens the private key of `Options.key`; never sent to a server."""
     extra: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Secrets of a source, such as a package's password."""
 
@@ -91,6 +93,7 @@ class Credentials(Struct, frozen=True):
             or self.cookies
             or self.proxy_user
             or self.proxy_password
+            or self.key_password
             or self.extra
         )
 

@@ -64,6 +64,7 @@ class Reaches:
             cacert=options.cacert,
             cert=options.cert,
             key=options.key,
+            key_password=secrets.key_password,
             ip_version=options.ip_version,
             interface=options.interface,
             known_hosts=options.known_hosts,
@@ -87,6 +88,6 @@ def _apart(proxy: str) -> tuple[str, str, str]:
 
 def stranger(reach: Reach) -> Reach:
     """Give a reach to servers that the user did not name: no login, no client certificate; cookies stay by domain."""
-    if not (reach.user or reach.password or reach.cert or reach.key):
+    if not (reach.user or reach.password or reach.cert or reach.key or reach.key_password):
         return reach
-    return replace(reach, user="", password="", cert=None, key=None)
+    return replace(reach, user="", password="", cert=None, key=None, key_password="")

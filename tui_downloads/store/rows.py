@@ -290,6 +290,9 @@ def shown(url: str) -> str:
 # Secrets.
 
 
+_TEXTS = ("user", "password", "cookies", "proxy_user", "proxy_password", "key_password")
+
+
 def write_secret(request: AddRequest) -> str | None:
     """Write the secrets of a request, or None when it has none; only the table `credentials` holds them."""
     secret = request.credentials

@@ -21,7 +21,7 @@ from tui_downloads.core.spec import Policy
 class Reach(Guarded, frozen=True):
     """How a request gets to its server; shared by all requests of a download, hashable and compared as a whole."""
 
-    hidden = frozenset({"proxy_user", "proxy_password", "user", "password", "cookies"})
+    hidden = frozenset({"proxy_user", "proxy_password", "user", "password", "cookies", "key_password"})
 
     policy: Policy = field(default_factory=Policy)
     proxy: str | None = None
@@ -40,6 +40,8 @@ class Reach(Guarded, frozen=True):
     cacert: str | None = None
     cert: str | None = None
     key: str | None = None
+    """The private key of the client certificate, or for SFTP."""
+    key_password: str = ""
     ip_version: int | None = None
     interface: str | None = None
     known_hosts: str | None = None

@@ -26,7 +26,7 @@ from .options import use_method, use_proxy, use_request
 from .proxies import choose_proxy
 from .remote_files import Cut, answers_as_file, asks_for_all, came_whole, past_the_end, spoken, start_file
 from .routes import Route, without_secrets
-from .trust import Trust
+from .trust import Trust, check_readable
 
 _MAX_ROUTES = 256
 _PLAIN = re.compile(
@@ -227,6 +227,8 @@ class CurlTransport(Transport):
     def _open_route(self, reach: Reach) -> Route:
         if self._closed:
             raise DownloadError(Code.INTERRUPTED, "The transport is closed.")
+        check_readable(reach.cert, "client certificate")
+        check_readable(reach.key, "private key")
         driver = self._drivers.get((reach.policy, reach.proxy_filters))
         if driver is None:
             driver = self._drivers[reach.policy, reach.proxy_filters] = Driver(self._loop)

@@ -132,6 +132,9 @@ _TLS_CODES = {35, 60}
 _NO_LOGIN = ("rejected by the SOCKS", "authentication method", "user-ID", "identd")
 """What libcurl says where a SOCKS proxy wants another login."""
 
+_NO_KEY = ("private key", "client certificate", "PKCS12")
+"""What libcurl says, with several codes, where a file of the user's own does not open."""
+
 
 class Trouble(Struct, frozen=True):
     """All that is known of a transfer that libcurl ended with an error."""
@@ -166,6 +169,8 @@ def translate(trouble: Trouble) -> DownloadError:
         return _error(
             Code.NETWORK_ERROR, "There are no resources for a connection", os.strerror(trouble.errno), retry=True
         )
+    if any(words in trouble.message for words in _NO_KEY):
+        return _key_error(trouble.message)
     if trouble.code == 9 and "directory" in trouble.message:
         return _error(Code.REMOTE_FILE_NOT_FOUND, "The folder is not on the server", "")
     detail = trouble.message
@@ -193,6 +198,14 @@ def _proxy_error(trouble: Trouble) -> DownloadError:
         return _error(Code.PROXY_ERROR, f"No connection through the proxy within {trouble.timeout:g} seconds", "")
     sentence = TABLE[5][1] if trouble.code == 5 else "The proxy could not be reached or failed"
     return _error(Code.PROXY_ERROR, sentence, trouble.message)
+
+
+def _key_error(message: str) -> DownloadError:
+    return DownloadError(
+        Code.INVALID_OPTION,
+        f"{TABLE[58][1]}: {clean(message)}.",
+        next_step="Check the files given by --cert and --key; the password of an encrypted key is given by --pass.",
+    )
 
 
 def _is_eof(trouble: Trouble) -> bool:

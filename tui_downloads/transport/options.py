@@ -80,6 +80,8 @@ def _prepare_identity(curl: pycurl.Curl, reach: Reach) -> None:
         setopt(pycurl.SSLCERT, reach.cert)
     if reach.key:
         setopt(pycurl.SSLKEY, reach.key)
+    # Never left unset: OpenSSL would ask the terminal, and everything would wait for its answer.
+    setopt(pycurl.KEYPASSWD, _text(reach.key_password, "key's password"))
     if reach.ip_version is not None:
         setopt(pycurl.IPRESOLVE, pycurl.IPRESOLVE_V6 if reach.ip_version == 6 else pycurl.IPRESOLVE_V4)
     if reach.interface:
@@ -90,8 +92,6 @@ def _prepare_ssh(curl: pycurl.Curl, reach: Reach) -> None:
     """Log in by the given key, by the password, or by a key where ssh keeps them."""
     if reach.key:
         curl.setopt(pycurl.SSH_PRIVATE_KEYFILE, reach.key)
-        if reach.password:
-            curl.setopt(pycurl.KEYPASSWD, reach.password)
     elif not reach.password:
         for name in _SSH_KEYS:
             path = Path("~/.ssh").expanduser() / name

@@ -120,4 +120,4 @@ class Route:
 
 def without_secrets(reach: Reach) -> Reach:
     """Give the reach for a link of another origin; the jar goes along, since it is scoped by domain."""
-    return replace(reach, user="", password="", netrc=False, cert=None, key=None)
+    return replace(reach, user="", password="", netrc=False, cert=None, key=None, key_password="")

@@ -51,6 +51,21 @@ def find_bundle(environ: Mapping[str, str] = os.environ, places: tuple[str, ...]
     return certifi.where()
 
 
+def check_readable(path: str | None, what: str) -> None:
+    """Refuse a file that can't be read, before a server is asked.
+
+    Raises:
+        DownloadError: INVALID_OPTION.
+    """
+    if not path:
+        return
+    try:
+        with open(path, "rb"):
+            pass
+    except OSError as exc:
+        raise DownloadError(Code.INVALID_OPTION, f"The {what} can't be read: {exc.strerror or 'error'}.") from exc
+
+
 class Trust:
     """Bundles for libcurl, which keeps a parsed bundle only when it is a file."""
 
