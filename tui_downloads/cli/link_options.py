@@ -54,8 +54,6 @@ _OPTIONS: list[Callable[[Any], Any]] = [
         "--on-conflict", type=click.Choice([item.value for item in OnConflict]), help="When the name is taken."
     ),
 ]
-_FILES = ("cacert", "cert", "key", "known_hosts")
-"""Given as absolute paths: a service has a working folder of its own."""
 
 
 def link_options(function: F) -> F:
@@ -79,7 +77,10 @@ def options_of(values: dict[str, Any]) -> Options:
         proxy=values["proxy"],
         user_agent=values["user_agent"],
         referer=values["referer"],
-        **{name: absolute(values[name]) if values[name] else None for name in _FILES},
+        cacert=_file(values["cacert"]),
+        cert=_file(values["cert"]),
+        key=_file(values["key"]),
+        known_hosts=_file(values["known_hosts"]),
         ip_version=4 if values["ipv4"] else 6 if values["ipv6"] else None,
         interface=values["interface"],
         netrc=values["netrc"],
@@ -179,6 +180,11 @@ def _with_tls(url: str) -> str:
     return f"ftpes{url[3:]}" if url[:6].lower() == "ftp://" else url
 
 
+def _file(path: str | None) -> str | None:
+    """Give a file's absolute path: a service, and a later run, stand in other folders."""
+    return absolute(path) if path else None
+
+
 def absolute(folder: str) -> str:
-    """Give a folder of this machine as an absolute path."""
+    """Give a path of this machine as an absolute path."""
     return os.path.abspath(os.path.expanduser(folder))

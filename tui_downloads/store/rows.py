@@ -300,7 +300,7 @@ def write_secret(request: AddRequest) -> str | None:
     if secret:
         out = {
             name: value
-            for name in ("headers", "user", "password", "cookies", "proxy_user", "proxy_password", "key_password", "extra")
+            for name in (*_TEXTS, "headers", "extra")
             if (value := getattr(secret, name))
         }
     links = {"url": request.url, "proxy": request.options.proxy or ""}
