@@ -15,7 +15,7 @@ from tui_downloads.demo.content import digest
 from tui_downloads.demo.delivery import Channel, Gone, deliver
 from tui_downloads.demo.faults import BadLink
 from tui_downloads.demo.index import index_page
-from tui_downloads.demo.paths import Checksum, Index, PracticeFile, file_path, read_path
+from tui_downloads.demo.paths import Checksum, Index, PracticeFile, file_path, read_path, split_target
 from tui_downloads.demo.request import Request, read_head
 
 Script = Callable[[Request, Channel], Awaitable[None]] | bytes
@@ -109,6 +109,16 @@ class PracticeServer:
         """Cut every open connection, as when a line goes down."""
         if self._loop is not None:
             self._loop.call_soon_threadsafe(self._drop_all)
+
+    async def give(self, request: Request, channel: Channel, path: str, *headers: tuple[str, str]) -> None:
+        """Answer a scripted request with the practice file of another path, and with more headers."""
+        path, query = split_target(path)
+        thing = read_path(path, query)
+        assert isinstance(thing, PracticeFile), path
+        answer = answer_file(request, thing, Visit(1, 1, self._version(thing, 1)))
+        answer.headers.extend(headers)
+        request.answered = answer.status
+        await deliver(channel, request, answer, 1)
 
     def _drop_all(self) -> None:
         for channel in self._channels:

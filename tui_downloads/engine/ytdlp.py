@@ -11,9 +11,12 @@ import sys
 from collections import deque
 from collections.abc import Callable
 
+from msgspec import Struct
+
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.sources import media
 
+LEASH = os.path.join(os.path.dirname(__file__), "leash.py")
 LINES_KEPT = 40
 """Lines of its complaints that are kept to say what went wrong."""
 LONGEST_LINE = 1 << 20
@@ -40,7 +43,8 @@ async def answer(order: str, *, limit: int = LARGEST_ANSWER) -> bytes:
     Raises:
         DownloadError: what it says went wrong.
     """
-    process, errors = await _start(order)
+    running = await _start(order)
+    process = running.process
     chunks: list[bytes] = []
     size = 0
     try:
@@ -50,9 +54,9 @@ async def answer(order: str, *, limit: int = LARGEST_ANSWER) -> bytes:
             if size > limit:
                 raise DownloadError(Code.SOURCE_INVALID, "The media page lists too much.", retry=False)
             chunks.append(chunk)
-        await _end(process, errors)
+        await _end(running)
     finally:
-        await _stop(process, errors)
+        await _stop(running)
     return b"".join(chunks)
 
 
@@ -62,16 +66,17 @@ async def follow(order: str, told: Callable[[media.Step], None]) -> None:
     Raises:
         DownloadError: what it says went wrong.
     """
-    process, errors = await _start(order)
+    running = await _start(order)
+    process = running.process
     try:
         assert process.stdout is not None
         while line := await _line(process.stdout):
             step = media.parse_progress(line.decode("utf-8", "replace").strip())
             if step is not None:
                 told(step)
-        await _end(process, errors)
+        await _end(running)
     finally:
-        await _stop(process, errors)
+        await _stop(running)
 
 
 class _Errors:
@@ -98,15 +103,25 @@ async def _line(stream: asyncio.StreamReader) -> bytes:
         return b"\n"
 
 
-async def _start(order: str) -> tuple[asyncio.subprocess.Process, _Errors]:
+class _Running(Struct):
+    """A process, what it complains of, and the end of the pipe that keeps it alive."""
+
+    process: asyncio.subprocess.Process
+    errors: _Errors
+    leash: int
+
+
+async def _start(order: str) -> _Running:
     if not installed():
         raise media.extra_missing()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
+    held, leash = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            "-m",
-            "yt_dlp",
+            "-P",
+            LEASH,
+            str(held),
             *media.arguments(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -114,34 +129,47 @@ async def _start(order: str) -> tuple[asyncio.subprocess.Process, _Errors]:
             env=environment,
             start_new_session=True,
             limit=LONGEST_LINE,
+            pass_fds=(held,),
         )
-    except OSError as error:
-        raise DownloadError(Code.DEPENDENCY_MISSING, f"yt-dlp could not be started: {error.strerror}.") from error
+    except BaseException as error:
+        os.close(leash)
+        if isinstance(error, OSError):
+            message = f"yt-dlp could not be started: {error.strerror}."
+            raise DownloadError(Code.DEPENDENCY_MISSING, message) from error
+        raise
+    finally:
+        os.close(held)
     assert process.stdin is not None and process.stderr is not None
     errors = _Errors(process.stderr)
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        process.stdin.write(order.encode())
-        await process.stdin.drain()
+    running = _Running(process, errors, leash)
+    try:
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+            process.stdin.write(order.encode())
+            await process.stdin.drain()
+    except BaseException:
+        await _stop(running)
+        raise
     process.stdin.close()
-    return process, errors
+    return running
 
 
-async def _end(process: asyncio.subprocess.Process, errors: _Errors) -> None:
+async def _end(running: _Running) -> None:
     """Wait for the end of a process that has nothing more to say.
 
     Raises:
         DownloadError: it failed.
     """
-    code = await process.wait()
-    await errors.task
+    code = await running.process.wait()
+    await running.errors.task
     if code:
-        if media.unsupported(errors.text):
+        if media.unsupported(running.errors.text):
             raise Unclaimed
-        raise media.failure(errors.text)
+        raise media.failure(running.errors.text)
 
 
-async def _stop(process: asyncio.subprocess.Process, errors: _Errors) -> None:
+async def _stop(running: _Running) -> None:
     """End a process group that still runs, first politely; ffmpeg belongs to it."""
+    process = running.process
     if process.returncode is None:
         _signal(process, signal.SIGTERM)
         try:
@@ -150,8 +178,9 @@ async def _stop(process: asyncio.subprocess.Process, errors: _Errors) -> None:
             pass
     _signal(process, signal.SIGKILL)
     await process.wait()
-    errors.task.cancel()
-    await asyncio.gather(errors.task, return_exceptions=True)
+    os.close(running.leash)
+    running.errors.task.cancel()
+    await asyncio.gather(running.errors.task, return_exceptions=True)
 
 
 def _signal(process: asyncio.subprocess.Process, number: int) -> None:
