@@ -210,6 +210,22 @@ async def test_an_answer_that_is_none_is_an_error(transport, raw, said):
     assert error.code in (Code.PROTOCOL_ERROR, Code.INVALID_URL, Code.NETWORK_ERROR)
 
 
+@pytest.mark.parametrize("line", [b"HTTP/1.1 099 x", b"HTTP/1.1 000 x"])
+async def test_a_status_that_is_none_reaches_no_sink(transport, raw, line):
+    """Three digits from 100 on, or it is no answer."""
+    sink = Collect()
+    server = await raw(says(line + b"\r\nContent-Length: 2\r\n\r\nno"))
+    assert (await failure(transport, Request(server.url()), sink)).code is Code.PROTOCOL_ERROR
+    assert not sink.heads
+
+
+@pytest.mark.parametrize("said", [b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 x\r\n\r\n", b"HTTP/7 200\r\n\r\n"])
+async def test_what_is_no_http_is_the_servers_fault(transport, raw, said):
+    """The link is not to blame: PROTOCOL_ERROR, not INVALID_URL."""
+    server = await raw(says(said))
+    assert (await failure(transport, Request(server.url()))).code is Code.PROTOCOL_ERROR
+
+
 async def test_a_reset_is_a_network_error(transport, practice):
     """A reset midway keeps what has come (F36)."""
     sink = Collect()
@@ -245,6 +261,58 @@ async def test_silence_before_the_head_is_stalled(transport, raw):
     """A server that takes the request and says nothing is given up as well."""
     server = await raw(forever)
     assert (await failure(transport, Request(server.url(), reach=Reach(stall_timeout=0.3)))).code is Code.STALLED
+
+
+async def test_a_header_that_never_ends_is_stalled(transport, raw):
+    """Fields that drip in one after another are no answer, however many."""
+
+    async def drip(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(OK)
+        while True:
+            writer.write(b"X-More: 1\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    server = await raw(drip)
+    assert (await failure(transport, Request(server.url(), reach=Reach(stall_timeout=0.4)))).code is Code.STALLED
+
+
+async def test_interim_answers_are_signs_of_life(transport, raw):
+    """A server that says 102 while it works is waited for."""
+
+    async def work(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        for _ in range(12):
+            writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+            await writer.drain()
+            await asyncio.sleep(0.1)
+        writer.write(OK + b"Content-Length: 2\r\n\r\nok")
+
+    server, sink = await raw(work), Collect()
+    await transport.fetch(Request(server.url(), reach=Reach(stall_timeout=0.6)), sink)
+    assert bytes(sink.data) == b"ok"
+
+
+@pytest.mark.parametrize("drips", [False, True])
+async def test_a_redirects_body_is_not_waited_for(transport, raw, drips, monkeypatch):
+    """What nobody reads may hang or drip: the redirect is followed all the same."""
+    monkeypatch.setattr("tui_downloads.transport.exchange._SKIP_PATIENCE", 0.3)
+
+    async def handler(reader, writer):
+        if b"GET /end" in await reader.readuntil(b"\r\n\r\n"):
+            writer.write(OK + b"Content-Length: 2\r\n\r\nok")
+            return
+        writer.write(b"HTTP/1.1 302 Found\r\nLocation: /end\r\nContent-Length: 1000\r\n\r\n")
+        while drips:
+            writer.write(b"x")
+            await writer.drain()
+            await asyncio.sleep(0.02)
+        await forever(reader, writer)
+
+    server, sink = await raw(handler), Collect()
+    await transport.fetch(Request(server.url("/start"), reach=Reach(stall_timeout=3)), sink)
+    assert bytes(sink.data) == b"ok"
 
 
 async def test_a_drip_is_not_silence(transport, practice):

@@ -163,6 +163,8 @@ def translate(trouble: Trouble) -> DownloadError:
         return _proxy_error(trouble)
     if trouble.code == 56 and trouble.headers and _is_eof(trouble):
         return _error(Code.TRUNCATED, "The server cut the secure connection before the file's end", "")
+    if trouble.code == 1 and trouble.reached:
+        return _error(Code.PROTOCOL_ERROR, "The server's answer is not HTTP", trouble.message)
     if trouble.code == 28 and not trouble.reached:
         return _error(code, f"No connection within {trouble.timeout:g} seconds", "")
     if trouble.errno in _EXHAUSTED and trouble.code in (2, 7, 27):

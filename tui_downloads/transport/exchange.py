@@ -24,6 +24,8 @@ ABORT = -1
 """What a callback returns to end the transfer; libcurl then reports a write error."""
 _SKIP_LIMIT = 64 * 1024
 """Bytes of a redirect's own body that are heard out to keep the connection."""
+_SKIP_PATIENCE = 2.0
+"""Seconds that a redirect's own body is heard out for."""
 
 # Phases of an exchange.
 HEAD, BODY, SKIP, FILE = range(4)
@@ -93,6 +95,7 @@ class Exchange:
         "seen",
         "seen_at",
         "set",
+        "signs",
         "sink",
         "tls_proxy",
         "total",
@@ -136,6 +139,7 @@ class Exchange:
         self.held: list[bytes] | None = None
         self.head: Head | None = None
         self.header_bytes = 0
+        self.signs = 0  # of life before the body: replies of a file server, and header blocks that are whole
         self.received = 0
         self.asked = False
         self.address = ""
@@ -195,6 +199,7 @@ class Exchange:
             )
             return ABORT
         if self.phase == FILE:
+            self.signs += 1
             self.lines.append(line)
         elif self.phase == HEAD:
             if line == b"\r\n" or line == b"\n":
@@ -205,6 +210,7 @@ class Exchange:
     def _on_blank_line(self) -> int | None:
         """Sort a header block: a proxy's, an interim one, a challenge that libcurl may answer, or the final one."""
         lines, self.lines = self.lines, []
+        self.signs += 1
         if b"\nset-cookie:" in b"".join(lines).lower():
             self.cookies_came = True
         if not self.asked or not lines:
@@ -354,12 +360,20 @@ class Exchange:
 
     def stalled(self, now: float) -> bool:
         """Say whether nothing has come for too long; called once in a while."""
-        seen = self.received + self.header_bytes
+        seen, patience = self.received + self.signs, self.patience
+        if self.phase == SKIP:
+            # What nobody reads has a time of its own, whether it comes or not.
+            seen, patience = -2, min(patience or _SKIP_PATIENCE, _SKIP_PATIENCE)
         if self.paused or seen != self.seen or not self._is_connected():
             self.seen = seen
             self.seen_at = now
             return False
-        return 0 < self.patience <= now - self.seen_at
+        return 0 < patience <= now - self.seen_at
+
+    def give_up(self) -> None:
+        """Say why a stalled transfer ends; a redirect's own body is not missed."""
+        if self.phase != SKIP:
+            self.fail(DownloadError(Code.STALLED, f"The server sent nothing for {self.patience:g} seconds."))
 
     def _is_connected(self) -> bool:
         return self.asked or bool(self.header_bytes) or self.curl.getinfo(pycurl.PRETRANSFER_TIME_T) > 0

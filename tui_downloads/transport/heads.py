@@ -30,10 +30,10 @@ def http_head(lines: list[bytes], status: int, url: str, hops: tuple[str, ...], 
     Raises:
         DownloadError: PROTOCOL_ERROR, it does not begin with a status line.
     """
-    if not status:
+    if status < 100:
         raise DownloadError(Code.PROTOCOL_ERROR, "The answer does not begin with a status line.")
     first, _, rest = b"".join(lines).decode("latin-1").partition("\n")
-    words = first.split(" ", 2)
+    words = first.split(None, 2)
     scheme = url[: url.index(":")]
     return Head(
         status,

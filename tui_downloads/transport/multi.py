@@ -255,8 +255,7 @@ class Driver:
         for exchange in list(self._running.values()):
             shortest = min(shortest, exchange.patience or shortest)
             if exchange.stalled(now):
-                seconds = exchange.patience
-                exchange.fail(DownloadError(Code.STALLED, f"The server sent nothing for {seconds:g} seconds."))
+                exchange.give_up()
                 self.end(exchange, pycurl.E_OPERATION_TIMEDOUT)
         self._sweep_in(shortest / 8)
 
