@@ -6,7 +6,7 @@ from collections import deque
 
 WINDOW = 0.25
 """Seconds of measuring between two steps."""
-QUICK = 0.1
+QUICK = 0.05
 """Seconds between two steps while each connection is slow: waiting for proof would cost more than the try."""
 SLOW = 32 << 20
 """Bytes a second of one connection below which more connections are tried without proof."""
@@ -54,11 +54,16 @@ class Ramp:
         return max(1, min(self._target, self._limit))
 
     @property
+    def climbing(self) -> bool:
+        """Whether another step may come soon, so that it pays to ask often."""
+        return not self._settled and self._target < self._limit
+
+    @property
     def _limit(self) -> int:
         return self.cap if self.ceiling is None else min(self.cap, self.ceiling)
 
     def want(self, now: float, *, total: int, connections: int, remaining: int | None) -> int:
-        """Say how many connections there should be; to be asked about ten times a second.
+        """Say how many connections there should be; to be asked every `QUICK` seconds while it is climbing.
 
         `total` is how many bytes have come in all, `connections` how many are delivering (those that still wait for
         their answer left out), `remaining` how many bytes are missing, None where that is not known.
