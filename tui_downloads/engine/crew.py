@@ -1,4 +1,4 @@
-"""The connections of one large file: how many, where each works, which are too slow, and when to checkpoint."""
+"""The connections of one large file: how many, where each works, and what becomes of one that fails."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.errors import Code, DownloadError, Fault
 from tui_downloads.core.plan import Segment
-from tui_downloads.core.ramp import Ramp
+from tui_downloads.core.ramp import QUICK, Ramp
 from tui_downloads.transport.base import Answer, Ended
 
-from .services import CHECKPOINT
+from .checkpoints import Checkpoints
+from .watch import Watch
 from .worker import Worker
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .transfer import Transfer
 
 TICK = 0.1
-FIRST_CHECKPOINT = 0.25
 REFUSALS = frozenset({403, 429, 503})
 """Statuses that mean "too many connections" while other connections of the same file are served."""
 
@@ -27,7 +27,7 @@ REFUSALS = frozenset({403, 429, 503})
 class Crew:
     """Staffs, watches and dismisses the workers of a transfer until its plan is complete."""
 
-    # Mutable state: the running workers by task, the ramp, the checkpoint under way, and the last error.
+    # Mutable state: the running workers by task, those with a seat of their own, the ramp, and the last error.
     def __init__(self, transfer: Transfer) -> None:
         self._transfer = transfer
         services, settings = transfer.services, transfer.settings
@@ -37,17 +37,14 @@ class Crew:
         self._ramp = Ramp(settings.connections)
         if settings.connections_chosen:
             self._ramp.start_at(settings.connections)
-        self._checkpoint: asyncio.Task[None] | None = None
-        self._checkpoint_at = time.monotonic()
-        self._interval = FIRST_CHECKPOINT
+        self._watch = Watch(transfer)
+        self._checkpoints = Checkpoints(transfer)
         self._error: DownloadError | None = None
         self._hold_until = 0.0
         self._failures = 0
+        self._crowded = False
+        """A connection was refused while others were served."""
         self._progress = 0
-        self._silence = services.defaults.slow_after
-        self._least = settings.min_rate or services.defaults.min_rate
-        self._window = services.defaults.min_rate_window
-        self._marks: dict[Worker, tuple[float, Segment, int]] = {}
 
     def workers(self) -> list[Worker]:
         return list(self._running.values())
@@ -69,7 +66,8 @@ class Crew:
                 if not self._running:
                     await self._nobody()
                     continue
-                done, _ = await asyncio.wait(self._running, timeout=TICK, return_when=asyncio.FIRST_COMPLETED)
+                pause = QUICK if self._ramp.climbing else TICK
+                done, _ = await asyncio.wait(self._running, timeout=pause, return_when=asyncio.FIRST_COMPLETED)
                 for future in done:
                     self._ended(future)
                 self._tick(time.monotonic())
@@ -92,12 +90,7 @@ class Crew:
         for worker in self._running.values():
             self._leave(worker)
         self._running.clear()
-        if self._checkpoint is not None:
-            # Its thread can't be stopped, and nobody else may flush or close the part before it is done.
-            await asyncio.wait([self._checkpoint])
-            checkpoint, self._checkpoint = self._checkpoint, None
-            if not checkpoint.cancelled():
-                checkpoint.exception()
+        await self._checkpoints.settled()
 
     # Staffing .......................................................................................................
 
@@ -269,10 +262,8 @@ class Crew:
             self._ramp.refused(now, len(self._running) + 1)
             self._hold_until = now + 5.0
             return
-        if others and error.status in REFUSALS:
-            self._ramp.refused(now, len(self._running) + 1)
-            self._seats.refused(mirror.host, len(self._running) + 1, error, mirror.url.partition("?")[0])
-            self._hold_until = now + min(30.0, error.retry_after or 1.0)
+        if error.status in REFUSALS and (others or (self._crowded and self._failures <= 3)):
+            self._refused(mirror, error, now, others=others)
             return
         if not error.retry:
             mirror.dead = error
@@ -287,6 +278,16 @@ class Crew:
             return
         if self._failures > 3 or error.retry_after is not None:
             raise error
+
+    def _refused(self, mirror: Mirror, error: DownloadError, now: float, *, others: bool) -> None:
+        """Use fewer connections; the last one may meet a server that still counts one that was closed."""
+        self._crowded = True
+        self._hold_until = now + min(30.0, error.retry_after or 1.0)
+        if others:
+            self._ramp.refused(now, len(self._running) + 1)
+            self._seats.refused(mirror.host, len(self._running) + 1, error, mirror.url.partition("?")[0])
+        else:
+            mirror.retry_at = self._hold_until
 
     async def _nobody(self) -> None:
         """Nobody works and nobody may be hired yet: wait for a mirror, or give up."""
@@ -304,63 +305,9 @@ class Crew:
     def _tick(self, now: float) -> None:
         plan = self._transfer.plan
         assert plan is not None
-        for worker in self._running.values():
+        workers = self.workers()
+        for worker in workers:
             worker.settle(now)
         plan.note(now)
-        if len(self._running) > 1:
-            self._dismiss_slow(now)
-        if self._least and self._transfer.gate is None:
-            self._dismiss_crawling(now)
-        self._maybe_checkpoint(now)
-
-    def _dismiss_slow(self, now: float) -> None:
-        """Close connections of which nothing is wanted, and replace those far behind their siblings."""
-        plan = self._transfer.plan
-        assert plan is not None
-        enough = plan.enough()
-        stalled = plan.stalled(now, silence=self._silence)
-        if self._transfer.gate is not None:
-            # Under a limit a slow connection is our doing; only a silent one is the server's.
-            stalled = [segment for segment in stalled if now - segment.moved_at >= 2 * self._silence]
-        for worker in self._running.values():
-            if worker.flow is None or worker.segment is None:
-                continue
-            if worker.segment in enough and worker.segment.room <= 0 and worker.answer_end > worker.segment.end:
-                worker.flow.abort(None)
-            elif worker.segment in stalled:
-                self._transfer.note("A connection was silent or far slower than the others; it is replaced.")
-                worker.flow.abort(DownloadError(Code.STALLED, "A connection was silent or too slow.", retry=True))
-
-    def _dismiss_crawling(self, now: float) -> None:
-        """Replace connections below the least rate over a whole window, where going on elsewhere loses nothing."""
-        resource = self._transfer.resource
-        if resource is None or not resource.ranges or resource.size is None:
-            return
-        self._marks = {worker: mark for worker, mark in self._marks.items() if worker in self._running.values()}
-        for worker in self._running.values():
-            segment = worker.segment
-            if segment is None or worker.flow is None or not worker.began or worker.mirror.plain:
-                continue
-            began, marked, position = self._marks.setdefault(worker, (now, segment, segment.position))
-            if marked is segment and now - began < self._window:
-                continue
-            self._marks[worker] = (now, segment, segment.position)
-            if marked is segment and segment.position - position < self._least * (now - began):
-                self._transfer.note(f"A connection brought less than {self._least} bytes a second; it is replaced.")
-                worker.flow.abort(DownloadError(Code.STALLED, "The connection was too slow.", retry=True))
-
-    def _maybe_checkpoint(self, now: float) -> None:
-        if self._checkpoint is not None:
-            if not self._checkpoint.done():
-                return
-            task, self._checkpoint = self._checkpoint, None
-            task.result()
-        if now - self._checkpoint_at < self._interval:
-            return
-        self._checkpoint_at = now
-        self._interval = min(CHECKPOINT, self._interval * 2)
-        part, plan = self._transfer.part, self._transfer.plan
-        assert part is not None and plan is not None
-        if part.gone:
-            raise DownloadError(Code.PART_LOST, f"{part.file} was deleted while it was written.")
-        self._checkpoint = asyncio.get_running_loop().create_task(asyncio.to_thread(part.checkpoint, plan.done))
+        self._watch.look(workers, now)
+        self._checkpoints.look(now)

@@ -64,7 +64,8 @@ class Seats:
         What a host was learned to refuse closes nothing: connections that deliver are the ones it accepted.
         """
         staying = self.by_host[host] - self.leaving[host]
-        return max(staying - self.limits.per_host, self.total - self.leaving.total() - self.limits.connections)
+        in_all = self.total - self.leaving.total() - self.limits.connections
+        return max(0, staying - self.limits.per_host, in_all)
 
     def dismiss(self, host: str) -> None:
         """A connection is told to end; it has its seat until it has."""
