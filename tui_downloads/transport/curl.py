@@ -10,6 +10,7 @@ import socket
 import pycurl
 from msgspec.structs import replace
 
+from tui_downloads.core.addresses import parse_address
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.links import Link, parse_link
 from tui_downloads.core.policy import check_link
@@ -129,6 +130,8 @@ class CurlTransport(Transport):
                 "Behind the proxy it can't be told whether the link leads to a private address.",
                 next_step="Ask the operator to set proxy_filters = true if the proxy refuses private addresses.",
             )
+        if proxy is None and reach.ip_version is not None:
+            _check_version(link, reach.ip_version)
         use_proxy(exchange, proxy, link.scheme)
 
     def _hop(self, exchange: Exchange, request: Request, url: str, hops: tuple[str, ...]) -> Hop:
@@ -289,6 +292,13 @@ def _is_bare(head: Head, request: Request) -> bool:
     if head.scheme != "http" or request.method == "HEAD" or head.status in (204, 304):
         return False
     return "chunked" not in head.headers.get("transfer-encoding").lower()
+
+
+def _check_version(link: Link, version: int) -> None:
+    """Refuse an address of the other version, which libcurl would connect to all the same."""
+    address = parse_address(link.host)
+    if address is not None and address.version != version:
+        raise DownloadError(Code.INVALID_OPTION, f"The address {link.host} is not one of IPv{version}.")
 
 
 def _check_same_host(link: Link) -> None:

@@ -42,7 +42,7 @@ class Route:
         self.has_login = bool(reach.user or reach.password or reach.netrc)
         self.has_proxy = bool(reach.proxy) if reach.proxy is not None else environment_has_proxies(environ)
         policy = reach.policy
-        self.checks_links = bool(policy.allowed or policy.blocked or not policy.private)
+        self.checks_links = bool(policy.allowed or policy.blocked or not policy.private or reach.ip_version)
         self._loop = loop
         self._bundle = bundle
         self._jar = jar
