@@ -27,6 +27,8 @@ CRUMB = 1 << 16
 GUARD = 1 << 18
 """Bytes beyond a victim's cursor that a write in flight may take; they stay the victim's."""
 WORTH = 1.0
+"""Seconds that a race must save, and before which a segment is not called slow."""
+SPLIT = 0.4
 """Seconds of work; a segment that will end sooner is let alone, a new request would hardly be quicker."""
 
 
@@ -330,7 +332,7 @@ class Plan:
         if not own and now - victim.leased_at < WORTH:
             own = thief
         share = own / (own + thief) if own or thief else 0.5
-        if (own or thief) and self._time_left(victim, now) < WORTH:
+        if (own or thief) and self._time_left(victim, now) < SPLIT:
             return None
         # A slow second is worth a request too, or the last megabyte of a slow server would come through one pipe.
         smallest = max(CRUMB, min(smallest, int(thief))) if thief else smallest
