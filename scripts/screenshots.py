@@ -1,4 +1,6 @@
-"""Take the pictures of `screenshots/`: SVG from Textual, PNG from the same cells; clock and data are frozen.
+"""Take the pictures of `screenshots/`: SVG from Textual, PNG from the same cells.
+
+What they show is real: the engine downloads from the practice server for half a minute, then clock and data are frozen.
 
 python scripts/screenshots.py [NAME…] [--folder DIR]
 """
@@ -8,7 +10,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import html
-import math
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 os.environ.update(TZ="UTC", LC_ALL="C.UTF-8", TEXTUAL_ANIMATIONS="none", COLORTERM="truecolor")
 for _name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
@@ -27,6 +29,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 import scene  # noqa: E402
 from rich.cells import cell_len  # noqa: E402
 
+from tui_downloads.engine.base import Engine  # noqa: E402
 from tui_downloads.tui.options import ScreenSettings  # noqa: E402
 from tui_downloads.tui.run import build  # noqa: E402
 
@@ -42,42 +45,64 @@ class Picture:
     keys: tuple[str, ...] = ()
     size: tuple[int, int] = (120, 40)
     theme: str = "dark"
-    paste: str = ""
+    paste: bool = False
+    ascii: bool = False
+    plain: bool = False
 
 
-LINKS = """https://releases.ubuntu.com/24.04.1/ubuntu-24.04.1-desktop-amd64.iso
-https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.17.tar.xz.sign
-htps://mirror.example.edu/readme.txt
-https://ftp.gnu.org/gnu/emacs/emacs-30.2.tar.xz"""
-TYPED = "ubuntu size>1g"
+TYPED = "ubuntu size>100m"
 
 PICTURES = (
     Picture("active", ("space", "down", "down", "space", "up")),
     Picture("details", ("enter",)),
-    Picture("add", paste=LINKS),
+    Picture("details-connections", ("enter", "2")),
+    Picture("add", paste=True),
+    Picture("queue", ("2", "down")),
+    Picture("history", ("3", "down", "down")),
     Picture("history-search", ("3", "/", *("space" if key == " " else key for key in TYPED))),
-    Picture("errors", ("4",)),
+    Picture("errors", ("4", "down")),
+    Picture("log", ("5",)),
     Picture("remove-with-files", ("v", "down", "down", "D")),
     Picture("settings", ("f3", "down", "down", "down")),
-    Picture("help", ("?",), size=(120, 40)),
+    Picture("help", ("?",)),
+    Picture("palette", (":", "l", "i", "m")),
+    Picture("limits", ("t",)),
+    Picture("quit", ("q",)),
+    Picture("wide", ("down",), size=(200, 50)),
     Picture("active-80x24", ("down",), size=(80, 24)),
-    Picture("active-40x12", ("down",), size=(40, 12)),
     Picture("details-80x24", ("enter",), size=(80, 24)),
-    Picture("add-80x24", size=(80, 24), paste=LINKS),
+    Picture("add-80x24", size=(80, 24), paste=True),
+    Picture("errors-80x24", ("4",), size=(80, 24)),
+    Picture("active-40x12", ("down",), size=(40, 12)),
+    Picture("add-40x12", size=(40, 12), paste=True),
     Picture("light", ("down",), theme="light"),
     Picture("comfortable", ("m", "down")),
+    Picture("ascii", ("down",), ascii=True),
+    Picture("plain", ("down",), plain=True),
 )
 
 
-async def take(picture: Picture) -> str:
+def pasted(still: scene.Still) -> str:
+    """Give what the pictures of the add dialog paste: one that is here, two that are new, one that is wrong."""
+    known = still.links[scene.GOING[0][1]]
+    return f"""{known}
+https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.17.tar.xz.sign
+htps://mirror.example.edu/readme.txt
+https://ftp.gnu.org/gnu/emacs/emacs-30.2.tar.xz"""
+
+
+async def take(picture: Picture, still: scene.Still) -> str:
     """Play a picture's keys and give its SVG."""
-    settings = ScreenSettings(theme=picture.theme, ascii=False)
-    app = build(scene.engine(), settings=settings, book=scene.Book(), clock=lambda: scene.NOON)
-    app.session.speeds.extend(90e6 + 75e6 * math.sin(n / 2.2) * math.cos(n / 5) for n in range(60))
+    settings = ScreenSettings(theme=picture.theme, ascii=picture.ascii, plain=picture.plain)
+    app = build(cast(Engine, still), settings=settings, book=still.book, clock=lambda: still.at)
+    app.session.speeds.extend(still.speeds)
+    # What failed and ended while the scene was played belongs to the session that is shown.
+    app.session.opened_at = still.at - scene.SECONDS
+    app.session.keep_in_background = lambda: None
     async with app.run_test(size=picture.size) as pilot:
         await pilot.pause()
         if picture.paste:
-            app.main.action_download_add(picture.paste)
+            app.main.action_download_add(pasted(still))
             await pilot.pause()
         for key in picture.keys:
             await pilot.press(key)
@@ -86,6 +111,8 @@ async def take(picture: Picture) -> str:
         busy = [worker for worker in app.workers if worker.group in ("store", "details", "command")]
         if busy:
             await app.workers.wait_for_complete(busy)
+        if picture.name == "palette":
+            await pilot.pause(0.5)
         if app.focused is not None and hasattr(app.focused, "cursor_blink"):
             app.focused.cursor_blink = False
         await pilot.pause()
@@ -151,14 +178,15 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=ROOT / "screenshots")
     chosen = parser.parse_args()
     chosen.folder.mkdir(exist_ok=True)
-    for picture in PICTURES:
-        if chosen.names and picture.name not in chosen.names:
-            continue
-        svg = asyncio.run(take(picture))
-        (chosen.folder / f"{picture.name}.svg").write_text(svg)
-        target = chosen.folder / f"{picture.name}.png"
-        subprocess.run(["rsvg-convert", "-o", str(target)], input=for_png(svg).encode(), check=True)
-        print(target)
+    with scene.recorded() as still:
+        for picture in PICTURES:
+            if chosen.names and picture.name not in chosen.names:
+                continue
+            svg = asyncio.run(take(picture, still))
+            (chosen.folder / f"{picture.name}.svg").write_text(svg)
+            target = chosen.folder / f"{picture.name}.png"
+            subprocess.run(["rsvg-convert", "-o", str(target)], input=for_png(svg).encode(), check=True)
+            print(target)
 
 
 if __name__ == "__main__":

@@ -212,3 +212,20 @@ class DictMemory(ForgetfulMemory):
 @pytest.fixture
 def memory() -> Callable[..., DictMemory]:
     return DictMemory
+
+
+HOSTILE = [
+    "\x1b[31mred\x1b[0m.iso", "\x1b]52;c;cHduZWQ=\x07clip.iso", "\x1b]0;title\x07.iso", "\x9b31mc1.iso",
+    "\x9d0;t\x9c.iso",
+    "\u202egpj.exe", "\u2066iso\u2069.txt", "[bold]markup[/bold].iso", "[/", "[@click=app.exit]click[/].iso",
+    "line\nbreak\r.iso", "\x00nul\x08\x08\x7f.iso", "x" * 4000 + ".iso", "e" + "\u0301" * 500 + ".iso",
+    "\U0001f468\u200d\U0001f469\u200d\U0001f467.mp4", "\ud800lone.iso", "\u2028ls\u2029ps", "日本語.iso",
+    "\x1bP1;2|q\x1b\\",
+    "$(reboot)`id`", "%s%n", "\x05\x0e\x0f.iso",
+]  # fmt: skip
+"""Names that want a terminal, a markup or a layout to do something."""
+
+
+@pytest.fixture
+def hostile() -> list[str]:
+    return HOSTILE

@@ -36,7 +36,9 @@ def main() -> int:
             time.sleep(options.get("tick", 0.05))
 
     threading.Thread(target=live, daemon=True).start()
-    settings = ScreenSettings(tick=0.05, slow_tick=0.05, ascii=False, title=True, bell=True, notify=True, progress=True)
+    settings = ScreenSettings(
+        tick=0.05, slow_tick=0.05, ascii=options.get("ascii", False), bell=True, notify=True, progress=True
+    )
     status = run(fake, settings=settings)
     # Stands for the caller's checkpoint: it has to be reached whatever happened to the terminal.
     beats.with_suffix(".closed").write_text(str(status))

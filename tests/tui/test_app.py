@@ -122,6 +122,11 @@ async def test_plain_mode_draws_nothing(rig):
         assert r.shown().isascii() and "transferring" in r.shown()
         await r.press("D")
         assert "─" not in r.shown() and "│" not in r.shown()
+        # A box has its title in the border; without one it is a line.
+        assert "Remove with files" in r.shown()
+        for key in ("?", "t", "s", "C"):
+            await r.press("escape", key)
+            assert r.shown().isascii()
 
 
 async def test_ascii_mode_is_ascii(rig):
@@ -171,3 +176,33 @@ def test_endings_ring_and_notify():
     text = "".join(written)
     assert "\x07" in written and "\x1b]9;complete: a␛]52;c;x␇.iso\x07" in text and "\x1b]2;tui-downloads\x07" in text
     assert "\x1b]52" not in text
+
+
+async def test_clicks_on_hostile_names_ask_the_engine_for_nothing(rig, hostile):
+    """Table, details and the question before deleting: a name is text, whatever it says."""
+    engine = FakeEngine(folder="/data")
+    for number, name in enumerate(hostile):
+        engine.put(f"https://example.org/{number}", state=State.TRANSFERRING, name=name, title=name, age=number)
+    async with rig(engine) as r:
+        for y in range(2, 2 + len(hostile)):
+            for x in (5, 25, 50):
+                await r.pilot.click(offset=(x, y))
+                await r.pilot.click(offset=(x, y), shift=True)
+        await r.press("escape", "escape", "enter")
+        for y in range(2, 30, 3):
+            await r.pilot.click(offset=(25, y))
+        await r.press("escape", "*", "D")
+        for y in range(14, 26, 3):
+            await r.pilot.click(offset=(50, y))
+        assert engine.calls == [] and r.app.return_value is None
+
+
+async def test_a_key_line_of_the_settings_can_be_clicked(rig, book):
+    """Change, default and back."""
+    async with rig(book=book) as r:
+        await r.press("f3")
+        y = r.app.size.height - 1
+        line = r.shown().splitlines()[y]
+        await r.pilot.click(offset=(line.index("esc back"), y))
+        await r.settle()
+        assert r.app.screen is r.main

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from rich.cells import cell_len
 
 from tui_downloads.core.lifecycle import State
-from tui_downloads.core.snapshots import DownloadView, Kind
+from tui_downloads.core.snapshots import DownloadView, ErrorView, Kind
 from tui_downloads.tui import columns
 from tui_downloads.tui.glyphs import ASCII, PLAIN, UNICODE
 
@@ -73,3 +73,25 @@ def test_bar_in_half_cells():
 def test_plain_has_no_bar():
     """Nothing drawn for who listens."""
     assert "bar" not in [entry.column.key for entry in columns.place(columns.ACTIVE, 200, PLAIN)]
+
+
+def test_the_place_in_the_queue_is_counted_from_one():
+    """Only where the rows stand in that order."""
+    placed = columns.place(("place", "name"), 40, UNICODE)
+    assert columns.cells(VIEW, placed, columns.Context(0.0, UNICODE, 3))[0][0].strip() == "3"
+    assert columns.cells(VIEW, placed, columns.Context(0.0, UNICODE))[0][0].strip() == ""
+
+
+@pytest.mark.parametrize("glyphs", [UNICODE, ASCII])
+def test_the_next_step_is_kept_whole(glyphs):
+    """The cause gives way to it."""
+    error = ErrorView("CHECKSUM_MISMATCH", "sha256 is " + "ab" * 32, "server", "Check the digest.", False)
+    line = columns.second_line(replace(VIEW, state=State.FAILED, error=error), 60, columns.Context(0.0, glyphs))
+    assert line.rstrip().endswith("Check the digest.") and cell_len(line) == 60
+
+
+def test_what_has_no_name_yet_is_called_as_its_link_ends():
+    """Decoded; the whole link where it ends in nothing."""
+    view = replace(VIEW, name="", title="", url="https://example.org/f/%E6%B0%97.bin?token=1")
+    assert columns.shown_name(view) == "気.bin"
+    assert columns.shown_name(replace(view, url="https://example.org/")) == "https://example.org/"

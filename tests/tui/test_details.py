@@ -61,3 +61,30 @@ async def test_the_details_survive_that_the_download_is_removed(rig):
         r.app.pull()
         await r.settle()
         assert "run0.iso" in r.shown()
+
+
+async def test_what_is_complete_is_all_here(rig):
+    """Its connections are gone, its segments are not."""
+    async with rig() as r:
+        await r.press("3")
+        r.table.move_to_id(r.id("done-a.txt"))
+        await r.press("enter")
+        assert "1 span" in r.shown() and "░░" not in r.shown()
+
+
+async def test_what_is_paused_has_no_false_map(rig):
+    """Which bytes are here is not known while nothing runs; how many are is."""
+    async with rig() as r:
+        r.table.move_to_id(r.id("held.zip"))
+        await r.press("enter")
+        shown = r.shown()
+        assert "5.00 MiB are here" in shown or "span" in shown
+
+
+async def test_the_log_tells_the_states_of_the_session(rig):
+    """Beside what the engine notes."""
+    async with rig() as r:
+        await r.press("p")
+        await r.pilot.pause(0.1)
+        await r.press("enter", "4")
+        assert "paus" in r.shown().split("added")[0]

@@ -34,3 +34,13 @@ def test_rows_come_move_and_go():
     assert (rows.index(second), rows.index(first)) == (0, 1)
     fake.tick()
     assert not rows.apply(difference(after, fake.snapshot().downloads))
+
+
+def test_the_queue_stands_in_the_order_in_which_it_starts():
+    """Priority before place."""
+    fake = FakeEngine()
+    rows = LiveRows(lambda view: True, sort="position")
+    first = fake.put("https://example.org/a")
+    urgent = fake.put("https://example.org/b", priority=3)
+    rows.reload(fake.snapshot().downloads)
+    assert (rows.index(urgent), rows.index(first)) == (0, 1)

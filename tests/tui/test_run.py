@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -15,18 +16,9 @@ import pexpect
 import pyte
 import pytest
 
-# ruff: noqa: E501
 APP = Path(__file__).with_name("pty_app.py")
 ROOT = APP.parent.parent.parent
 DEADLINE = 20.0
-
-HOSTILE = [
-    "\x1b[31mred\x1b[0m.iso", "\x1b]52;c;cHduZWQ=\x07clip.iso", "\x1b]0;title\x07.iso", "\x9b31mc1.iso", "\x9d0;t\x9c.iso",
-    "\u202egpj.exe", "\u2066iso\u2069.txt", "[bold]markup[/bold].iso", "[/", "[@click=app.exit]click[/].iso",
-    "line\nbreak\r.iso", "\x00nul\x08\x08\x7f.iso", "x" * 4000 + ".iso", "e" + "\u0301" * 500 + ".iso",
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467.mp4", "\ud800lone.iso", "\u2028ls\u2029ps", "日本語.iso", "\x1bP1;2|q\x1b\\",
-    "$(reboot)`id`", "%s%n", "\x05\x0e\x0f.iso",
-]  # fmt: skip
 
 
 class Terminal:
@@ -96,19 +88,23 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
 
 
 def settled(terminal: Terminal, keys: list[str]) -> None:
-    for key in keys:
+    for key in keys or [""]:
         terminal.child.send(key)
         beats = terminal.beats.stat().st_size
         terminal.read_until(lambda: terminal.beats.stat().st_size > beats + 6)
 
 
-def test_hostile_names_send_no_escape_of_theirs(terminal):
+def test_hostile_names_send_no_escape_of_theirs(terminal, hostile):
     """No control of a name reaches the wire in table, details, log, palette, dialogs, notifications or title."""
-    it = terminal({"names": HOSTILE})
+    it = terminal({"names": hostile})
     it.ready()
     settled(
         it, ["\r", "]", "]", "]", "\x1b", "j", "D", "\x1b", "5", "1", ":", "r", "e", "\x1b", "m", "x", "d", "4", "3"]
     )
+    sends_nothing_of_theirs(it)
+
+
+def sends_nothing_of_theirs(it: Terminal) -> None:
     sent = it.text()
     for theirs in ("\x1b[31mred", "\x1b]52;", "\x1b]0;", "\x9b", "\x9d", "\u202e", "\u2066", "\u2028", "\x1bP", "\x00"):
         assert theirs not in sent, repr(theirs)
@@ -116,9 +112,81 @@ def test_hostile_names_send_no_escape_of_theirs(terminal):
     assert it.child.isalive()
 
 
-def test_hostile_names_keep_columns_aligned(terminal):
+def click(x: int, y: int, *, button: int = 0) -> str:
+    """Write a click as a terminal reports it; cells are counted from 1."""
+    return f"\x1b[<{button};{x};{y}M\x1b[<{button};{x};{y}m"
+
+
+def test_clicks_on_hostile_names_trigger_nothing(terminal, hostile):
+    """In the table, its menu, the details, the question before deleting, the log and the palette."""
+    it = terminal({"names": hostile})
+    it.ready()
+    rows = [click(x, y) for y in range(3, 3 + len(hostile)) for x in (6, 24, 60, 112)]
+    menu = [click(30, 5, button=2), "\x1b", click(30, 9, button=2), "\x1b"]
+    details = ["\r", *(click(x, y) for y in range(2, 30, 3) for x in (20, 80)), "]", "]", click(30, 7), "\x1b"]
+    question = ["*", "D", *(click(50, y) for y in range(12, 24, 4)), "\x1b", "\x1b"]
+    log = ["5", *(click(40, y) for y in range(3, 12, 2)), "1"]
+    it.child.send("".join(rows))
+    settled(it, [*menu, *details, *question, *log, "\x1b", "g"])
+    sends_nothing_of_theirs(it)
+    # It is where it was, and it still obeys.
+    it.child.send("q")
+    it.read_until(lambda: b"not finished" in it.written)
+
+
+def test_an_ascii_terminal_gets_ascii(terminal):
+    """Frames, scroll bars and arrows of dialogs, too."""
+    it = terminal({"names": [f"file-{n}.iso" for n in range(60)], "ascii": True})
+    it.ready()
+    settled(it, [*itertools.chain.from_iterable((key, "\x1b") for key in [*DIALOGS[:-1], "3", "5"])])
+    assert it.written.isascii()
+
+
+DIALOGS = ["a", "D", "t", "?", ":", "s", "C", "f", "\r", "q"]
+
+
+def test_windows_of_every_size_while_dialogs_are_open(terminal):
+    """Smaller than the smallest and back, at each of them."""
+    it = terminal({"names": [f"file-{n}.iso" for n in range(5)]})
+    it.ready()
+    for key in DIALOGS:
+        settled(it, [key])
+        for rows, columns in ((12, 40), (3, 8), (1, 1), (50, 200), (24, 80)):
+            it.child.setwinsize(rows, columns)
+            settled(it, [])
+        settled(it, ["\x1b"])
+        assert it.child.isalive(), key
+    mark = len(it.written)
+    it.child.setwinsize(30, 100)
+    it.read_until(lambda: b"file-4.iso" in it.written[mark:])
+
+
+@pytest.mark.parametrize("key", ["a", "D", ":", "\r"])
+def test_a_signal_while_a_dialog_is_open(terminal, key):
+    """It is obeyed, and the shell gets its screen again."""
+    it = terminal()
+    it.ready()
+    settled(it, [key])
+    os.kill(it.child.pid, signal.SIGTERM)
+    assert it.wait() == 128 + signal.SIGTERM
+    assert it.closed() == str(128 + signal.SIGTERM) and "\x1b[?1049l" in it.text()
+
+
+@pytest.mark.parametrize("key", ["a", "D"])
+def test_a_terminal_that_vanishes_while_a_dialog_is_open(terminal, key):
+    """The checkpoint is reached all the same."""
+    it = terminal()
+    it.ready()
+    settled(it, [key])
+    process = it.child.ptyproc
+    process.fileobj.close()
+    process.closed = it.child.closed = True
+    assert it.closed() in {str(128 + signal.SIGHUP), "0"}
+
+
+def test_hostile_names_keep_columns_aligned(terminal, hostile):
     """Every row has its host column where the others have it."""
-    it = terminal({"names": HOSTILE})
+    it = terminal({"names": hostile})
     rows: list[str] = []
 
     def drawn() -> bool:

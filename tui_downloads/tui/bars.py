@@ -30,7 +30,9 @@ def tab_parts(pane: str, counts: Mapping[str, int], facts: Sequence[tuple[str, s
         alarm = key == "errors" and count and not chosen
         parts.append(Part(f"{TITLES[key]} ", style, f"pane_{key}", rank))
         if count:
-            parts.append(Part(f"{count} ", "error" if alarm else style, f"pane_{key}", rank=8))
+            # News of which there are many are only many; everything else is counted.
+            shown = "99+" if key == "log" and count > 99 else str(count)
+            parts.append(Part(f"{shown} ", "error" if alarm else style, f"pane_{key}", rank=8))
         parts.append(Part(" ", rank=9))
     for at, (text, style) in enumerate(facts):
         parts.append(Part(f"  {text} " if at else f"{text} ", style, rank=12 + at, right=True))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from msgspec import Struct
+from rich.cells import cell_len, set_cell_size
 
 from tui_downloads.core.lifecycle import ENDED, RUNNING, State
 from tui_downloads.core.links import raw_name
@@ -38,6 +39,8 @@ class Context(Struct, frozen=True):
 
     now: float
     glyphs: Glyphs
+    place: int = 0
+    """Which row of the queue it is, from 1; 0 where rows stand in another order."""
 
 
 class Column(Struct, frozen=True):
@@ -123,7 +126,7 @@ def _ended_style(view: DownloadView) -> str:
 COLUMNS: dict[str, Column] = {
     column.key: column
     for column in (
-        Column("place", "#", 5, 2, lambda v, c: "" if v.position is None else str(v.position + 1), right=True,
+        Column("place", "#", 5, 2, lambda v, c: str(c.place or ""), right=True,
                style=lambda v: "muted", sort="position"),
         Column("state", "State", 14, 0, _state, style=lambda v: STATE_STYLES[v.state], sort="state"),
         Column("name", "Name", SMALLEST_NAME, 0, lambda v, c: shown_name(v), flexible=8, sort="name"),
@@ -214,6 +217,10 @@ def second_line(view: DownloadView, width: int, context: Context) -> str:
     cause = _cause(view, context)
     if cause:
         step = f"{dot}{view.error.next_step}" if view.error else ""
+        # The next step is what the reader needs, and the cause is named above: the cause gives way first.
+        room = max(width - cell_len(step), width // 3)
+        if cell_len(cause) > room:
+            cause = set_cell_size(cause, room - len(context.glyphs.dots)).rstrip() + context.glyphs.dots
         text = cause + step
     else:
         text = dot.join(part for part in (visible(view.host), visible(view.folder)) if part)

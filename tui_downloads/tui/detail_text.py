@@ -141,14 +141,14 @@ def segments(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> lis
     lines = [Content("").join([words((text, looks[style])) for text, style in runs]) for runs in drawn]
     legend = words(
         (glyphs.shades[4], "$tui-graph"), (" here  ", "$tui-muted"), (glyphs.shades[3], "$success bold"),
-        (" arriving  ", "$tui-muted"), (glyphs.shades[1], "$tui-faint"), (" missing", "$tui-muted"),
+        (" arriving  ", "$tui-muted"), (glyphs.shades[1], "$tui-muted"), (" missing", "$tui-muted"),
     )  # fmt: skip
     return [title("Segments", note), *lines, legend]
 
 
 def connection_lines(connections: tuple[ConnectionView, ...], width: int, glyphs: Glyphs) -> list[Content]:
     """Give a line for each connection: how far its segment is, how fast, to whom."""
-    lines = []
+    lines = [words((f"{'#':>2}  {'from':>9}", "$tui-muted"))] if connections else []
     for number, view in enumerate(connections, 1):
         whole = (view.end - view.start) if view.end is not None else 0
         part = (view.position - view.start) / whole if whole else None
@@ -203,8 +203,9 @@ def log(detail: DetailView, news: Sequence[tuple[float, str]], width: int, now: 
         return [words(("Nothing has happened yet.", "$tui-muted"))]
     # Equal instants keep the order in which they came.
     ordered = sorted(enumerate(entries), key=lambda entry: (entry[1][0], entry[0]), reverse=True)
+    wide = max(len(_when(at, now)) for at, _ in entries) + 2
     return [
-        words((f"{_when(at, now):<13} ", "$tui-muted"), safe_text(sentence, width=max(8, width - 14)))
+        words((_when(at, now).ljust(wide), "$tui-muted"), safe_text(sentence, width=max(8, width - wide)))
         for _, (at, sentence) in ordered
     ]
 

@@ -117,7 +117,7 @@ class DetailsScreen(Screen[None]):
                 [
                     *detail_text.segments(detail, inner, tall, glyphs),
                     Content(""),
-                    detail_text.title("Connections", str(len(lines))),
+                    detail_text.title("Connections", str(len(detail.connections))),
                     *lines,
                 ],
             )

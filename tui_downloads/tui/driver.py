@@ -14,6 +14,13 @@ import time
 from textual.drivers import linux_driver
 from textual.drivers._writer_thread import WriterThread
 
+_ALIKE = {
+    "─━═╌┄–—": "-", "│┃║▌▐▎▊▏▕": "|", "┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝": "+", "▁▂▃▄▅▆▇█▔▀░▒▓": " ", "…": "~", "▼": "v", "▲": "^",
+    "•●": "*", "·": "|", "×": "x", "→": ">", "‹": "<", "›": ">", "✓": "+", "✗": "x", "␡\ufffd": "?",
+}  # fmt: skip
+TO_ASCII = {ord(sign): plain for signs, plain in _ALIKE.items() for sign in signs}
+TO_ASCII.update(dict.fromkeys(range(0x2400, 0x2421), "?"))
+"""What draws, for terminals without it; each sign has a stand-in of the same width. Letters of names stay."""
 PUSH_TITLE, POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 NO_PROGRESS = "\x1b]9;4;0;\x07"
 PATIENCE = 2.0
@@ -67,9 +74,14 @@ class PatientWriter(WriterThread):
 class PatientDriver(linux_driver.LinuxDriver):
     """Textual's driver with the patient writer, and the window's title put back at the end."""
 
+    _ascii = False
+    """Frames, scroll bars and arrows of Textual's own widgets are written with ASCII."""
+
     def start_application_mode(self) -> None:
         # The driver makes its writer from this module-level name and offers no other way.
         linux_driver.WriterThread = PatientWriter  # type: ignore[attr-defined]
+        session = getattr(self._app, "session", None)
+        self._ascii = session is not None and not session.glyphs.frame
         super().start_application_mode()  # type: ignore[no-untyped-call]
         self.write(PUSH_TITLE)
 
@@ -80,7 +92,7 @@ class PatientDriver(linux_driver.LinuxDriver):
 
     def write(self, data: str) -> None:
         if self._writer_thread is not None:
-            super().write(data)
+            super().write(data.translate(TO_ASCII) if self._ascii and not data.isascii() else data)
 
     def caught_up(self) -> bool:
         """Say once, after frames were dropped, that the terminal reads again."""

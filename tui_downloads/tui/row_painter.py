@@ -38,7 +38,8 @@ class RowPainter:
                 cut = text.find(glyphs.empty) if glyphs.empty else -1
                 cut = len(text) if cut < 0 else cut
                 _join(runs, text[:cut], style[4:])
-                _join(runs, text[cut:], "faint")
+                # On the colour of the cursor what is faint could not be seen.
+                _join(runs, text[cut:], "muted" if at_cursor else "faint")
             else:
                 _join(runs, text, "marked" if marked and style == "" else style)
         return self._strip(runs, width, self.base(at_cursor, cursor))

@@ -55,7 +55,7 @@ _RANKS = {
 
 SORTS: dict[str, Callable[[DownloadView], Any]] = {
     "": lambda v: (_RANKS[v.state], v.started_at or v.created_at, v.id),
-    "position": lambda v: (1 << 60 if v.position is None else v.position, v.id),
+    "position": lambda v: (-v.priority, 1 << 60 if v.position is None else v.position, v.id),
     "state": lambda v: (_RANKS[v.state], v.state.value, v.id),
     "name": lambda v: ((v.name or v.url).casefold(), v.id),
     "size": lambda v: (-1 if v.size is None else v.size, v.id),

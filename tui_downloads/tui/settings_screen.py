@@ -63,10 +63,10 @@ class SettingsScreen(Screen[bool]):
     def _bars(self) -> None:
         title = [Part("  Settings  ", "strong"), Part(f"{self._book.path} ", "muted", right=True, rank=1)]
         self.query_one("#tabs", LineBar).show(title)
-        keys = [("enter", "change"), ("r", "default"), ("esc", "back")]
+        keys = [("enter", "change", "change"), ("r", "default", "restore"), ("esc", "back", "leave")]
         parts = [Part(" ")]
-        for key, label in keys:
-            parts += [Part(key, "key"), Part(f" {label}  ", "muted")]
+        for key, label, action in keys:
+            parts += [Part(key, "key", action), Part(f" {label}  ", "muted", action)]
         self.query_one("#keys", LineBar).show(parts)
 
     def _fill(self, place: int) -> None:
@@ -161,6 +161,18 @@ class SettingsScreen(Screen[bool]):
     def _close_box(self) -> None:
         self.query_one("#value").display = False
         self.query_one(OptionList).focus()
+
+    @on(LineBar.Clicked)
+    async def _bar_clicked(self, event: LineBar.Clicked) -> None:
+        await self.run_action(event.action)
+
+    def action_change(self) -> None:
+        """Change the setting at the cursor, or take what was typed."""
+        box = self.query_one("#value", SafeInput)
+        if box.display and self.entry is not None:
+            self._write(self.entry, box.value)
+        else:
+            self._edit()
 
     def action_restore(self) -> None:
         if self.entry is not None:

@@ -269,7 +269,8 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         at_cursor = index == self._cursor
         if view is None:
             return ("", ((self.glyphs.dots, "muted"),), "", at_cursor, False)
-        context = Context(self.now, self.glyphs)
+        ordinal = len(self.rows) - index if self.reverse_shown else index + 1
+        context = Context(self.now, self.glyphs, ordinal if self.sort_shown == "position" else 0)
         second = ""
         if self.comfortable:
             second = columns.second_line(view, max(1, self.size.width - PREFIX - 3), context)

@@ -27,7 +27,9 @@ from tui_downloads.tui.text_field import SafeTextArea
 
 from .base import Dialog, field, problem_line
 
-MOST_SHOWN = 4
+MOST_SHOWN, FEWEST_SHOWN = 4, 2
+LOW = 20
+"""Lines of a terminal below which two verdicts are all there is room for."""
 NARROW = 56
 """Cells below which a verdict is only its first half."""
 DUPLICATES = (("Ask", "ask"), ("Go on with it", "existing"), ("Show it", "focus"), ("Add anyway", "allow"))
@@ -96,7 +98,7 @@ class AddDialog(Dialog[Added]):
         rows = [
             *field("Folder", SafeInput(placeholder=self._folder, id="folder", classes="whole", suggester=suggester)),
             *field("Name", SafeInput(placeholder="the server's", id="name")),
-            *field("Checksum", SafeInput(placeholder="sha256:…", id="checksum")),
+            *field("Checksum", SafeInput(placeholder="sha256:HEX", id="checksum")),
             *field("Start", Horizontal(start, SafeInput(placeholder="22:30, +2h", id="at"))),
             *field("Speed limit", SafeInput(placeholder="none", id="limit")),
             *field("Connections", SafeInput(placeholder="as set", type="integer", id="connections")),
@@ -171,16 +173,17 @@ class AddDialog(Dialog[Added]):
         rest = len(self._verdicts) - len(lines)
         if rest > 0:
             bad = sum(1 for verdict in self._verdicts if not verdict.ok)
-            lines.append(words((f"  … {rest} more, {bad} of all can't be added", "$tui-muted")))
+            lines.append(words((f"  {rest} more, {bad} of all can't be added", "$tui-muted")))
         if not lines:
             lines = [words(("  Nothing to add yet.", "$tui-muted"))]
         self.query_one("#verdicts", Static).update(Content("\n").join(lines))
 
     def _chosen(self) -> list[Verdict]:
         """Show problems first when not every line fits."""
-        if len(self._verdicts) <= MOST_SHOWN:
+        most = FEWEST_SHOWN if self.app.size.height < LOW else MOST_SHOWN
+        if len(self._verdicts) <= most:
             return self._verdicts
-        return sorted(self._verdicts, key=lambda verdict: verdict.ok)[:MOST_SHOWN]
+        return sorted(self._verdicts, key=lambda verdict: verdict.ok)[: most if most > FEWEST_SHOWN else 1]
 
     def _line(self, verdict: Verdict, width: int) -> Content:
         good, bad = ("✓ ", "✗ ") if self._glyphs.frame else ("ok ", "no ")

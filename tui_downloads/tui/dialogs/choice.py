@@ -54,7 +54,7 @@ class ChoiceDialog(Dialog[str]):
         keys = max(len(choice.shortcut) for choice in self._choices)
         options = []
         for choice in self._choices:
-            key = f"{choice.shortcut:<{keys}}  " if keys else ("• " if choice.current else "  ")
+            key = f"{choice.shortcut:<{keys}}  " if keys else ("* " if choice.current else "  ")
             options.append(
                 Option(words((key, "$accent bold"), choice.label.ljust(wide), (f"   {choice.note}", "$tui-muted")))
             )

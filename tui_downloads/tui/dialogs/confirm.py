@@ -81,5 +81,5 @@ def removal(views: Sequence[DownloadView], width: int) -> ConfirmDialog:
         held = view.size if view.fraction == 1.0 and view.size else view.done
         lines.append(words((f"{figures.size(held):>9}  ", "$tui-muted"), safe_text(view.path, width=room)))
     if many > MOST_LISTED:
-        lines.append(words((f"… and {many - MOST_LISTED} more", "$tui-muted")))
+        lines.append(words((f"and {many - MOST_LISTED} more", "$tui-muted")))
     return ConfirmDialog("Remove with files", lead, lines, yes="Delete")
