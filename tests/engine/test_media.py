@@ -14,7 +14,9 @@ from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Kind
 from tui_downloads.core.spec import Policy
 from tui_downloads.demo.content import digest
+from tui_downloads.engine import media as engine_media
 from tui_downloads.engine import ytdlp
+from tui_downloads.sources.media import Choice, Way
 
 pytestmark = pytest.mark.servers
 TYPES = {".mp4": "video/mp4", ".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t",
@@ -82,7 +84,11 @@ def height(path: Path) -> int:
 
 
 async def media(bench, path: str, **fields) -> str:
-    source = {key: fields.pop(key) for key in ("quality", "media_type", "format_id", "subtitles") if key in fields}
+    source = {
+        key: fields.pop(key)
+        for key in ("quality", "media_type", "format_id", "subtitles", "thumbnail")
+        if key in fields
+    }
     return await bench.add(bench.server.url(path), kind=Kind.MEDIA, source=source, **fields)
 
 
@@ -101,6 +107,47 @@ async def test_hls_comes_in_the_height_asked_for_or_lower(site, quality, expecte
     view = await site.complete(await media(site, "/v/master.m3u8", quality=quality))
     assert height(site.folder / view.name) == expected and view.size == view.done > 0
     assert [name for name in site.names() if name.startswith(".")] == []
+
+
+LADDER = (2160, 1440, 1080, 720, 480, 360, 240)
+CHOICES = [
+    (LADDER, {"best": 2160, **{f"{height}p": height for height in LADDER}}),
+    ((1500, 900, 400), {"best": 1500, "2160p": 1500, "1440p": 900, "1080p": 900, "720p": 400, "480p": 400,
+                        "360p": 400, "240p": 400}),
+    ((4320,), {"best": 4320, "240p": 4320}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "ladder,quality,expected", [(ladder, *pair) for ladder, wanted in CHOICES for pair in wanted.items()]
+)
+async def test_a_preset_takes_that_height_or_lower_else_the_closest(site, ladder, quality, expected):
+    """Of a page that offers several heights, the largest that is not larger; where all are larger, the smallest."""
+    variants = "".join(
+        f"#EXT-X-STREAM-INF:BANDWIDTH={height * 1000},RESOLUTION={height * 16 // 9}x{height}\nh240.m3u8?{height}\n"
+        for height in ladder
+    )
+    site.server.script["/v/ladder.m3u8"] = page(f"#EXTM3U\n{variants}".encode(), "application/vnd.apple.mpegurl")
+    means = engine_media.Means(Choice.of({"quality": quality}), Way(timeout=10.0), "ffmpeg")
+    found = await engine_media.probe(site.server.url("/v/ladder.m3u8"), means)
+    assert found.meta["format_note"] == f"{expected * 16 // 9}x{expected}"
+
+
+async def test_subtitles_and_thumbnail_lie_beside_the_media(site):
+    """On request they are kept under the media's name, and without they are not asked for."""
+    site.server.script["/v/s.vtt"] = page(b"WEBVTT\n\n00:00.000 --> 00:02.000\nHello\n", "text/vtt")
+    site.server.script["/v/p.jpg"] = page(b"\xff\xd8\xff\xe0picture", "image/jpeg")
+    site.server.script["/told"] = page(
+        b'<title>Told</title><video poster="/v/p.jpg"><source src="/v/clip.mp4">'
+        b'<track kind="subtitles" src="/v/s.vtt" srclang="en"></video>', "text/html")  # fmt: skip
+    view = await site.complete(await media(site, "/told", subtitles=True, thumbnail=True))
+    stem = view.name.removesuffix(".mp4")
+    assert site.names() == sorted([view.name, f"{stem}.en.vtt", f"{stem}.jpg"])
+    assert [(file.name, file.state) for file in (await site.detail(view.id)).files[1:]] == [
+        (name, "complete") for name in site.names() if name != view.name]  # fmt: skip
+    asked = len(site.server.requests)
+    await site.complete(await media(site, "/told"))
+    assert not [request for request in site.server.requests[asked:] if request.path in ("/v/s.vtt", "/v/p.jpg")]
 
 
 async def test_dash_is_put_together(site):
@@ -172,7 +219,7 @@ def _children() -> list[str]:
             try:
                 if (entry / "stat").read_text().split()[3] == str(os.getpid()):
                     line = (entry / "cmdline").read_text()
-                    if "yt_dlp" in line:
+                    if "leash.py" in line:
                         found.append(line)
             except OSError:
                 continue
@@ -183,7 +230,11 @@ async def test_a_caller_with_a_policy_gets_plain_files_only(site):
     """yt-dlp's connections can't be checked, so it is not run for a restricted caller."""
     policy = Policy(blocked=("evil.test",))
     view = await site.failed(await media(site, "/watch", policy=policy))
-    assert view.error.code == "DOWNLOAD_FORBIDDEN"
+    assert (
+        view.error.code == "DOWNLOAD_FORBIDDEN"
+        and "which can't keep this caller's address policy" in view.error.message
+    )
+    assert "link of the media file itself" in view.error.next_step
     await site.complete(await media(site, "/v/clip.mp4", policy=policy))
 
 
