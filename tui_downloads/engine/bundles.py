@@ -160,7 +160,7 @@ class Bundle(Making):
 
     async def _find(self, id: str) -> Download | None:
         manager = self.runner.manager
-        return manager.by_id(id) or await manager.services.store.get(id)
+        return manager.register.find(id) or await manager.services.store.get(id)
 
     def _prepared(self, name: str, size: int) -> PartFile:
         """Make the part, if the disk has room for what goes in."""

@@ -16,8 +16,6 @@ from tui_downloads.core.names import safe_name
 from tui_downloads.core.spec import AddRequest, Change
 from tui_downloads.files.part import PartFile
 
-from .manager import target_of
-
 if TYPE_CHECKING:
     from .adding import Adding
     from .manager import Manager
@@ -43,7 +41,6 @@ class Changing:
         if download.id not in self._manager.downloads:
             self._manager.adopt(download)
             self._manager.views.ended(download)
-        before = target_of(download)
         resume = False
         if self._touches_bytes(change) and self._at_work(download):
             resume = download.state not in (State.PAUSING, State.PAUSED)
@@ -51,7 +48,7 @@ class Changing:
         try:
             await self._move_part(download, change, request, folder)
             self._apply(download, change, request, folder)
-            self._manager.moved(download, before)
+            self._manager.register.moved(download)
         finally:
             if resume and download.state is State.PAUSED:
                 self._manager.move(download, Move.RESUME)

@@ -214,7 +214,7 @@ class Desk:
             if file.state == "failed":
                 file.state, file.error = "queued", None
         self.views.add(download)
-        download.position = self.manager.reserve(1)
+        download.position = self.manager.register.reserve(1)
         self.manager.move(download, Move.RETRY)
 
     async def remove(self, ids: Sequence[str], *, files: bool = False) -> list[Outcome]:

@@ -39,12 +39,12 @@ class Intake:
             return await self._add(requests, outcomes, fresh)
         finally:
             for download in fresh.values():
-                self.manager.arrived(download)
+                self.manager.register.arrived(download)
 
     async def _add(
         self, requests: Sequence[AddRequest], outcomes: dict[int, Outcome], fresh: dict[int, Download]
     ) -> list[Outcome]:
-        position = self.manager.reserve(len(requests))
+        position = self.manager.register.reserve(len(requests))
         now = time.time()
         for index, request in enumerate(requests):
             if index % BREATH == BREATH - 1:
@@ -54,11 +54,11 @@ class Intake:
             except TuiDownloadsError as error:
                 outcomes[index] = Outcome("", error)
                 continue
-            if download.id in self.manager.downloads or self.manager.expects(download):
+            if download.id in self.manager.downloads or self.manager.register.expects(download):
                 outcomes[index] = Outcome(download.id, None, download.view())
             else:
                 fresh[index] = download
-                self.manager.expect(download)
+                self.manager.register.expect(download)
         await self._refuse_taken(fresh, outcomes)
         if fresh:
             await self.manager.mounts.note(download.folder for download in fresh.values())
@@ -78,7 +78,7 @@ class Intake:
         download = self._adding.record(request, position=position, now=now)
         if self.manager.naming is not None:
             self.manager.naming.at_add(request, download)
-        twin = self.manager.twin(download)
+        twin = self.manager.register.twin(download)
         if twin is None:
             return download
         if request.duplicate == "existing":
@@ -98,7 +98,7 @@ class Intake:
             if download.gid in taken:
                 outcomes[index] = Outcome("", Conflict(f"GID {download.gid} is in use.", code=Code.INVALID_OPTION))
                 del fresh[index]
-                self.manager.arrived(download)
+                self.manager.register.arrived(download)
             taken.add(download.gid)
 
     def _begin(self, download: Download) -> None:

@@ -38,11 +38,11 @@ class Listing:
         Raises:
             NotFound: there is none.
         """
-        download = self.manager.by_id(id)
+        download = self.manager.register.find(id)
         if download is None:
             download = await self.services.store.get(id)
             # Somebody else may have looked it up meanwhile, and one download has one record.
-            download = self.manager.by_id(id) or download
+            download = self.manager.register.find(id) or download
         if download is None:
             raise NotFound(f"There is no download {id}.")
         return download

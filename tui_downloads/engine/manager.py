@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import TuiDownloadsError
-from tui_downloads.core.lifecycle import ENDED, RUNNING, Chore, Move, State, can
+from tui_downloads.core.lifecycle import RUNNING, Chore, Move, State, can
 from tui_downloads.core.queue import Queue
 
 from .alarms import Alarms
@@ -24,6 +24,7 @@ from .deadlines import Deadlines
 from .endings import Endings
 from .mounts import Mounts
 from .reach import Reaches
+from .register import Register
 from .runner import Runner
 from .services import Services
 from .shelter import finish
@@ -50,6 +51,7 @@ class Manager:
         self.mounts = Mounts(services.store)
         self.naming: Naming | None = None
         self.downloads: dict[str, Download] = views.downloads
+        self.register = Register(views.downloads)
         self.runners: dict[str, Runner] = {}
         self.queue = Queue()
         self.alarms = Alarms(self.wake)
@@ -64,10 +66,6 @@ class Manager:
         services.seats.freed = self.pump_soon
         self._notes: dict[str, list[tuple[float, str]]] = {}
         self._background: set[asyncio.Task[None]] = set()
-        self._by_gid: dict[str, str] = {}
-        self._by_target: dict[tuple[str, str, str | None], str] = {}
-        self._expected: dict[tuple[str, str, str | None], Download] = {}
-        self._position = 0.0
         self._early: set[str] = set()
         """Queued downloads whose last run has not ended."""
         self.ticker: Ticker
@@ -81,78 +79,23 @@ class Manager:
 
     def adopt(self, download: Download) -> None:
         """Keep a record: it can be found by id, gid and target from here on."""
-        self.downloads[download.id] = download
-        self._position = max(self._position, download.position)
-        self._by_gid[download.gid] = download.id
-        self._settle_target(download)
-
-    def _settle_target(self, download: Download) -> None:
-        """Let a record be found by its target, unless another one is that is unfinished."""
-        target = target_of(download)
-        other = self.downloads.get(self._by_target.get(target, ""))
-        if other is None or other is download or other.state in ENDED:
-            self._by_target[target] = download.id
+        self.register.enter(download)
 
     def forget(self, download: Download) -> None:
         """Let go of a record."""
         self.alarms.drop(download.id)
         self.deadlines.stop(download)
         self.queue.discard(download.id)
-        self._by_gid.pop(download.gid, None)
-        if self._by_target.get(target_of(download)) == download.id:
-            del self._by_target[target_of(download)]
+        self.register.drop(download)
         self._dirty.pop(download.id, None)
         self.views.drop(download.id)
-
-    def moved(self, download: Download, before: tuple[str, str, str | None]) -> None:
-        """A record has another link, folder or name: it is found by those from here on."""
-        if self._by_target.get(before) == download.id:
-            del self._by_target[before]
-        self._settle_target(download)
 
     def evicted(self, id: str) -> None:
         """An ended record is about to be left to the store."""
         self.ticker.forget(id)
         download = self.downloads.get(id)
-        if download is None:
-            return
-        self._by_gid.pop(download.gid, None)
-        if self._by_target.get(target_of(download)) == id:
-            del self._by_target[target_of(download)]
-
-    def by_id(self, id: str) -> Download | None:
-        """Find a record in memory by id or gid."""
-        return self.downloads.get(id) or self.downloads.get(self._by_gid.get(id, ""))
-
-    def twin(self, download: Download) -> Download | None:
-        """Find an unfinished download of the same link into the same place."""
-        if not download.url:
-            return None
-        target = target_of(download)
-        twin = self.downloads.get(self._by_target.get(target, ""))
-        if twin is None or twin.state in ENDED:
-            twin = self._expected.get(target)
-        return twin if twin is not None and twin.state not in ENDED else None
-
-    def expect(self, download: Download) -> None:
-        """A record is about to be stored: whoever asks for the same meanwhile is told of it."""
-        if download.url:
-            self._expected.setdefault(target_of(download), download)
-
-    def expects(self, download: Download) -> bool:
-        """Say whether this very record is about to be stored."""
-        return self._expected.get(target_of(download)) is download
-
-    def arrived(self, download: Download) -> None:
-        """A record is stored, or could not be."""
-        if self.expects(download):
-            del self._expected[target_of(download)]
-
-    def reserve(self, count: int) -> float:
-        """Give the first of so many positions behind every other; nobody else is given them."""
-        first = self._position + 1
-        self._position += count
-        return first
+        if download is not None:
+            self.register.drop(download)
 
     def background(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something without waiting for it; its failure is logged."""
@@ -394,8 +337,3 @@ class Manager:
         if self._saving is not None:
             await asyncio.gather(self._saving, return_exceptions=True)
         await self.flush()
-
-
-def target_of(download: Download) -> tuple[str, str, str | None]:
-    """Give what makes two downloads the same: the link, the folder and the name that was chosen."""
-    return (download.url, download.folder, download.request.name)
