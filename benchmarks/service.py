@@ -130,8 +130,11 @@ class Reader(threading.Thread):
 
 def subscribers(
     client: httpx.Client, path: str, pid: int, readers: int, deaf: bool
-) -> tuple[float, float, list[int], float]:
-    """Add 1,000 downloads while readers listen; give seconds to add, to hear all, what was heard, and memory grown."""
+) -> tuple[float, float, list[int], float, float]:
+    """Add 1,000 downloads while readers listen, and wait until the deaf one is dropped.
+
+    Gives seconds to add, to hear all, what was heard, memory grown, and seconds until the deaf one was gone.
+    """
     before = memory(pid)
     stuck = socket.socket(socket.AF_UNIX)
     if deaf:
@@ -151,8 +154,12 @@ def subscribers(
     with contextlib.suppress(TimeoutError):
         wait(lambda: all(thread.heard >= 1000 for thread in threads))
     heard = max((thread.latest for thread in threads), default=began) - began
+    grown = memory(pid) - before
+    if deaf:
+        wait(lambda: client.get("/v1/stats").json()["subscribers"] == readers)
+    dropped = time.perf_counter() - began
     stuck.close()
-    return added, heard, [thread.heard for thread in threads], memory(pid) - before
+    return added, heard, [thread.heard for thread in threads], grown, dropped
 
 
 def main() -> None:
@@ -182,13 +189,15 @@ def main() -> None:
         print(f"| {name} | {statistics.median(times):.1f} | {max(times):.1f} |")
     print(f"\n## {READERS} subscribers of which one never reads\n")
     print("1,000 downloads are added in ten requests while everybody listens.\n")
-    print("| | adds took | all heard after | heard by each | process grew |\n|---|---|---|---|---|")
-    for name, (added, heard, counts, grown) in (
+    print("| | adds took | all heard after | heard by each | process grew | the deaf one was dropped after |")
+    print("|---|---|---|---|---|---|")
+    for name, (added, heard, counts, grown, dropped) in (
         (f"{READERS - 1} readers", alone),
         (f"{READERS - 1} readers and a deaf one", beside),
     ):
         print(
             f"| {name} | {added:.2f} s | {heard:.2f} s | {min(counts):,} to {max(counts):,} of 1,000 | {grown:.0f} MB |"
+            f" {f'{dropped:.0f} s' if 'deaf' in name else '–'} |"
         )
 
 

@@ -155,6 +155,11 @@ class Service:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         return httpx.Client(base_url=url or self.urls[0], headers=headers, timeout=30.0, trust_env=False)
 
+    def subscribers(self) -> int:
+        """Count who follows the news."""
+        with self.local() as client:
+            return int(client.get("/v1/stats").json()["subscribers"])
+
     def end(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """Send a signal and give the exit status."""
         self.process.send_signal(number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from pathlib import Path
 
 import httpx
@@ -19,6 +20,9 @@ from tui_downloads.remote.address import Address, parse_address
 from tui_downloads.remote.client import Client
 from tui_downloads.remote.engine import RemoteEngine
 from tui_downloads.remote.pull import pull
+
+ALONE = "127.31.7.5" if sys.platform == "linux" else "127.0.0.1"
+"""A loopback address where nobody else takes a port that is free for a moment, and where nobody calls from."""
 
 
 @pytest.fixture
@@ -78,7 +82,7 @@ async def test_a_patient_one_waits_for_its_service(tmp_path: Path):
 async def test_the_service_restarts_under_the_screen(tmp_path: Path):
     """What is shown becomes stale, then everything is loaded again, and readers are told of the gap."""
     first = FakeEngine()
-    async with service(tmp_path, listeners=[Listener(port=0)], engine=first) as made:
+    async with service(tmp_path, listeners=[Listener(ALONE, 0)], engine=first) as made:
         port = int(made.url.rpartition(":")[2])
         token = made.secrets["root"]
         engine = RemoteEngine(Address(made.url, token=token), first_wait=0.05)
@@ -100,7 +104,7 @@ async def test_the_service_restarts_under_the_screen(tmp_path: Path):
     second = FakeEngine()
     new = second.put("https://files.example.org/new", state=State.PAUSED)
     (tmp_path / "tokens.json").rename(tmp_path / "kept")
-    async with service(tmp_path, listeners=[Listener("127.0.0.1", port)], engine=second):
+    async with service(tmp_path, listeners=[Listener(ALONE, port)], engine=second):
         (tmp_path / "kept").rename(tmp_path / "tokens.json")
         await poll(lambda: list(engine.snapshot().downloads) == [new])
         await poll(lambda: not engine.snapshot().info.stale)

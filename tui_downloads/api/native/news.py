@@ -59,7 +59,9 @@ class Subscriber(Struct, eq=False):
         return caller.admin or event.type == "gap" or owner == caller.name
 
     def offer(self, event: Event) -> None:
-        """Lay an event down for the reader."""
+        """Lay an event down for the reader; for one who lags by more than the ring nothing is kept."""
+        if self.lost:
+            return
         if event.type == "progress":
             self.progress[event.id] = event
         else:
@@ -68,6 +70,8 @@ class Subscriber(Struct, eq=False):
             self.queue.append(event)
             if len(self.queue) > RING:
                 self.lost = True
+                self.queue.clear()
+                self.progress.clear()
         self.wake.set()
 
     def take(self, *, progress: bool) -> list[Event]:
