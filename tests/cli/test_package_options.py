@@ -101,3 +101,29 @@ def test_a_package_is_shown_with_its_files_and_the_choice_can_be_changed(service
     text = service("show", id).stdout
     assert "left out" in text and "P/d/b.txt" in text and "The link leads to a manifest" in text
     assert [file["selected"] for file in service.json("show", id)["files"]] == [False, True]
+
+
+def interrupted(program: Program, practice, *command: str) -> None:
+    """Kill a `get` in the middle, and run the same command to its end."""
+    child = program.start("get", "-q", *command)
+    deadline = time.monotonic() + 60
+    while not (list(program.cwd.rglob("*.journal")) and len(list(program.cwd.rglob("d/*.bin"))) > 2):
+        assert time.monotonic() < deadline and child.poll() is None
+        time.sleep(0.01)
+    child.kill()
+    child.wait()
+    program("get", "-q", *command)
+
+
+def test_the_same_command_goes_on_with_a_package(program: Program, practice):
+    """After SIGKILL the folder is completed, not doubled: whole files stay, parts are gone on with."""
+    sizes = {f"f{n}.bin": (2_500_000 if n % 2 else 40_000) for n in range(12)}
+    files = [{"path": f"d/{name}", "url": practice.file(size, name, rate=1_000_000)} for name, size in sizes.items()]
+    practice.script["/p.json"] = page(json.dumps({"title": "P", "files": files}), MANIFEST)
+    interrupted(program, practice, practice.url("/p.json"))
+    assert {path: hashlib.sha256((program.cwd / path).read_bytes()).hexdigest() for path in tree(program)} == {
+        f"P/d/{name}": digest(name, size) for name, size in sizes.items()
+    }
+    assert len([request for request in practice.requests if "/f0.bin" in request.path]) == 1
+    program("get", "-q", practice.url("/p.json"))
+    assert len(tree(program)) == 2 * len(sizes)  # a finished folder is not touched again

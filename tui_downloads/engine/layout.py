@@ -16,12 +16,18 @@ from tui_downloads.files.folder import Folder
 from tui_downloads.files.taken import NUMBER_LIMIT
 from tui_downloads.sources.base import FileSpec
 
+from .unfinished import Unfinished
+
 LONGEST = 2000
 """Bytes of a path inside of a package; systems take 4096, the folder and the part's ending included."""
 
 
-def claim_folder(parent: str, title: str, url: str, conflict: OnConflict) -> str:
+def claim_folder(
+    parent: str, title: str, url: str, conflict: OnConflict, unfinished: Unfinished | None = None
+) -> str:
     """Make the folder of a package and give its name; a taken name is numbered unless files are to be kept or replaced.
+
+    `unfinished` is that of a foreground run, which goes on in the folder that an earlier one left.
 
     Raises:
         DownloadError: what the disk says, or FILE_EXISTS where no number is left.
@@ -33,12 +39,16 @@ def claim_folder(parent: str, title: str, url: str, conflict: OnConflict) -> str
             try:
                 os.mkdir(chosen, 0o777, dir_fd=at.fd)
             except FileExistsError:
+                if unfinished is not None and unfinished.resume(os.path.join(at.path, chosen), url):
+                    return chosen
                 if conflict is not OnConflict.RENAME and os.path.isdir(os.path.join(at.path, chosen)):
                     return chosen
                 continue
             except OSError as error:
                 message = f"The package's folder can't be made in {parent}: {error.strerror}."
                 raise DownloadError(Code.FOLDER_UNUSABLE, message) from error
+            if unfinished is not None:
+                unfinished.begin(os.path.join(at.path, chosen), url)
             return chosen
     raise DownloadError(Code.FILE_EXISTS, f"{parent} holds too many folders called {name}.")
 

@@ -6,12 +6,15 @@ import asyncio
 
 from tui_downloads.files.recovery import scan
 
+from .unfinished import Unfinished
+
 
 class Leftovers:
     """What a `get` may go on from."""
 
     # Mutable state: for each folder that was read, the paths of its unlocked parts by link.
     def __init__(self) -> None:
+        self.folders = Unfinished()
         self._folders: dict[str, dict[str, str]] = {}
 
     async def take(self, folder: str, url: str) -> str | None:

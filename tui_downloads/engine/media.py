@@ -14,6 +14,7 @@ import os
 import shutil
 import stat
 from collections.abc import Mapping
+from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit, urlunsplit
 
@@ -40,7 +41,7 @@ from . import ytdlp
 from .layout import claim_folder, lay_out, place_in
 from .package import PackageRunner
 from .resolver import ask
-from .staging import staging_of
+from .staging import KEY, staging_of
 
 if TYPE_CHECKING:
     from .runner import Runner, Work
@@ -253,9 +254,7 @@ class Fetch:
         Raises:
             DownloadError: what it says.
         """
-        staging = staging_of(self._runner.download, self._file)
-        with told(self._runner.download.folder):
-            os.makedirs(staging, mode=0o700, exist_ok=True)
+        staging = await asyncio.to_thread(self._stage)
         means = self._means
         order = pages.order(self._url, means.choice, means.way, staging, ffmpeg=means.ffmpeg)
         try:
@@ -266,6 +265,21 @@ class Fetch:
         if not made:
             raise DownloadError(Code.SOURCE_INVALID, "yt-dlp ended without a file.", retry=False)
         return made
+
+    def _stage(self) -> str:
+        """Make the staging folder, or take up the one that an earlier foreground run of the same wish left."""
+        download, left = self._runner.download, self._runner.services.leftovers
+        wish = f"{self._url} {self._means.choice}"
+        if left is not None and KEY not in download.meta:
+            download.meta[KEY] = blake2b(f"{download.url} {self._means.choice}".encode(), digest_size=16).hexdigest()
+        staging = staging_of(download, self._file)
+        with told(download.folder):
+            os.makedirs(staging, mode=0o700, exist_ok=True)
+        if left is not None and not left.folders.resume(staging, wish):
+            left.folders.begin(staging, wish)
+            if not left.folders.holds(staging):
+                raise DownloadError(Code.IN_USE, "Another run fetches this media into the same folder.", retry=False)
+        return staging
 
     def _step(self, step: Step) -> None:
         before = self._steps.get(step.file, (0, None))[0]
@@ -283,6 +297,8 @@ def made_in(staging: str) -> list[str]:
     with os.scandir(staging) as entries:
         for entry in entries:
             status = entry.stat(follow_symlinks=False)
+            if entry.name.startswith("."):
+                continue  # the mark of a foreground run
             if stat.S_ISREG(status.st_mode) and not entry.name.endswith((".part", ".ytdl", ".temp", ".tmp")):
                 found.append((entry.name.lower().endswith(beside), -status.st_size, entry.path))
     return [path for _, _, path in sorted(found) if ".part-Frag" not in path]
@@ -308,6 +324,8 @@ async def publish(runner: Runner, file: FileRecord, made: list[str], stem: str, 
         if isinstance(outcome, DownloadError):
             raise outcome
         published.append(outcome)
+    if services.leftovers is not None:
+        services.leftovers.folders.end(staging_of(download, file))
     shutil.rmtree(staging_of(download, file), ignore_errors=True)
     return published
 

@@ -7,6 +7,7 @@ the lane takes the next one. Whatever happens to one file, the others go on, and
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -73,6 +74,8 @@ class PackageRunner:
             self._settle()
         if self._hopeless is not None or self._errors:
             raise self._hopeless or self._errors[0]
+        if (left := self._runner.services.leftovers) is not None:
+            left.folders.end(os.path.join(download.folder, download.name))
         manager.endings.completed_package(self._runner)
 
     def _settle(self) -> None:

@@ -27,6 +27,7 @@ from .layout import claim_folder, lay_out, pieces_of, place_in
 from .mirror import Mirror
 from .reach import stranger
 from .services import SMALL
+from .unfinished import take_up
 
 if TYPE_CHECKING:
     from .runner import Runner, Work
@@ -335,8 +336,13 @@ class Resolver:
         title = resolved.title or request.title
         conflict = request.options.on_conflict or runner.services.defaults.on_conflict
         files = lay_out(usable, title=title, select=request.source.get("select"))
-        name = await asyncio.to_thread(claim_folder, download.folder, request.name or title, download.url, conflict)
+        left = runner.services.leftovers
+        name = await asyncio.to_thread(
+            claim_folder, download.folder, request.name or title, download.url, conflict, left.folders if left else None
+        )
         download.files = place_in(name, files)
+        if left is not None and (kept := await asyncio.to_thread(take_up, download.folder, download.files)):
+            _note(runner, f"{kept} files are here from an earlier run.")
         download.kind = Kind.PACKAGE
         download.name, download.title = name, download.title or title or name
 

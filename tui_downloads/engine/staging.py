@@ -8,11 +8,13 @@ import shutil
 from tui_downloads.core.download import Download, FileRecord
 
 PREFIX = ".tui-downloads-media-"
+KEY = "staging"
+"""Of the meta of a foreground run's download: what stands for its id, the same in the next run."""
 
 
 def staging_of(download: Download, file: FileRecord) -> str:
     """Give the folder of a file."""
-    return os.path.join(download.folder, f"{PREFIX}{download.id}-{file.id}")
+    return os.path.join(download.folder, f"{PREFIX}{download.meta.get(KEY) or download.id}-{file.id}")
 
 
 def discard(download: Download) -> None:

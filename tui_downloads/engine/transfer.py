@@ -197,7 +197,7 @@ class Transfer:
     async def _reopen(self) -> None:
         """Take up the part that an earlier session left, if it is there and ours."""
         path = self.file.part
-        if path is None and self.services.leftovers is not None:
+        if path is None and self.services.leftovers is not None and len(self.download.files) == 1:
             path = await self.services.leftovers.take(self.settings.folder, marked(self.download.url))
         if path is None:
             return
