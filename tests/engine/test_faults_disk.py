@@ -21,6 +21,7 @@ from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.spec import Change, Options
 from tui_downloads.demo.content import digest
+from tui_downloads.engine import committer
 from tui_downloads.engine.endings import NO_SPACE
 from tui_downloads.engine.lock import EngineLock
 from tui_downloads.files import flush, part
@@ -393,6 +394,46 @@ async def test_f54_a_list_that_cannot_be_written_stops_no_bytes(bench, monkeypat
     await bench.engine.close()
     await bench.start()
     assert (await bench.get(id)).state is State.COMPLETE
+
+
+@pytest.mark.parametrize("size", [20_000, SIZE])
+async def test_f54_whole_files_wait_for_a_list_that_cannot_be_written(bench, monkeypatch, size):
+    """Nothing gets its name before the list knows of it, and nothing fails meanwhile."""
+    store = bench.engine._desk.services.store
+    real, tries = type(store).intend, []
+
+    async def intend(self, intents):
+        tries.append(len(intents))
+        if len(tries) < 3:
+            assert "wanted.bin" not in bench.names()
+            raise RequestError(Code.STATE_UNUSABLE, "The disk of the list is full.")
+        await real(self, intents)
+
+    monkeypatch.setattr(type(store), "intend", intend)
+    monkeypatch.setattr(committer, "AGAIN", 0.01)
+    await bench.complete(await bench.add(bench.server.file(size, "wanted.bin")))
+    assert tries == [1, 1, 1] and bench.names() == ["wanted.bin"]
+
+
+@pytest.mark.parametrize("size", [20_000, SIZE])
+async def test_f54_an_engine_stops_although_its_list_cannot_be_written(bench, monkeypatch, size):
+    """What was whole and had no name yet gets it by the next start."""
+    store, asked = bench.engine._desk.services.store, asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async def intend(self, intents):
+        loop.call_soon_threadsafe(asked.set)
+        raise RequestError(Code.STATE_UNUSABLE, "The disk of the list is full.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), "intend", intend)
+        patch.setattr(committer, "AGAIN", 0.01)
+        id = await bench.add(bench.server.file(size, "wanted.bin"))
+        await asyncio.wait_for(asked.wait(), 30)
+        await bench.engine.close()
+    await bench.start()
+    assert (await bench.complete(id)).discarded == 0
+    assert bench.names() == ["wanted.bin"] and bench.digest("wanted.bin") == digest("wanted.bin", size)
 
 
 async def test_f54_a_broken_list_is_set_aside_and_rebuilt_from_the_journals(bench):

@@ -391,7 +391,7 @@ async def test_a_call_under_way_ends_when_the_engine_closes(bench, monkeypatch):
         started.set()
         await asyncio.Event().wait()
 
-    monkeypatch.setattr(desk(bench), "get", forever)
+    monkeypatch.setattr(desk(bench).listing, "get", forever)
     call = asyncio.create_task(bench.engine.get("x"))
     assert await asyncio.to_thread(started.wait, 10)
     await bench.engine.close()

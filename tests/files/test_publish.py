@@ -13,7 +13,7 @@ from tui_downloads.core.spec import OnConflict
 from tui_downloads.files import claim
 from tui_downloads.files.base import Published
 from tui_downloads.files.part import PartFile
-from tui_downloads.files.publish import Ready, land, prepare, set_aside
+from tui_downloads.files.publish import Ready, abandon, land, prepare, set_aside
 from tui_downloads.files.taken import Known
 
 
@@ -250,3 +250,12 @@ def test_setting_aside_keeps_the_bytes(make_part, folder):
     path = set_aside(whole(make_part))
     assert Path(path).read_bytes() == b"content"
     assert listing(folder) == ["file (1).bin.bad", "file.bin.bad"]
+
+
+def test_what_is_given_up_before_it_landed_leaves_no_temporary_file(tmp_path):
+    """A body's goes, and its target was never there."""
+    items = [Ready(str(tmp_path), f"{number}.bin", body=b"x") for number in range(3)]
+    landings = prepare(items)
+    assert len(list(tmp_path.iterdir())) == 3
+    abandon(items, landings)
+    assert list(tmp_path.iterdir()) == []

@@ -14,15 +14,17 @@ from typing import Protocol
 from msgspec import Struct
 
 from tui_downloads.core.download import Download, FileRecord
-from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.errors import Code, DownloadError, RequestError
 from tui_downloads.files.base import Landing, Published
-from tui_downloads.files.publish import Ready, land, prepare
+from tui_downloads.files.publish import Ready, abandon, land, prepare
 from tui_downloads.files.taken import Known
 from tui_downloads.store.base import Intent, Store
 
 log = logging.getLogger("tui_downloads.engine")
 GATHER = 0.05
 """Seconds a lone completion waits for company."""
+AGAIN = 0.5
+"""Seconds between two tries of a list that can't be written."""
 BATCH = 256
 MOST = 1024
 """Completions that may wait before runners are held back."""
@@ -68,6 +70,8 @@ class Committer:
         self._unsaved = unsaved
         self._alone = alone
         self._store = store
+        self.closing = False
+        """The engine stops: nothing is waited for that may not come."""
         self._known = Known()
         self._on_done = on_done
         self._after = after
@@ -175,13 +179,36 @@ class Committer:
             for item, landing in zip(batch, landings, strict=True)
             if not isinstance(landing, DownloadError)
         ]
-        await self._store.intend(intents)
+        try:
+            await self._intend(intents)
+        except Exception:
+            await asyncio.to_thread(abandon, items, landings)
+            raise
         outcomes: list[Published | DownloadError] = list(landings)  # type: ignore[arg-type]
         sound = [index for index, landing in enumerate(landings) if not isinstance(landing, DownloadError)]
         landed = await asyncio.to_thread(land, [items[i] for i in sound], [landings[i] for i in sound], self._known)
         for index, outcome in zip(sound, landed, strict=True):
             outcomes[index] = outcome
         return outcomes
+
+    async def _intend(self, intents: list[Intent]) -> None:
+        """Store what is about to be done; whole files wait while the list can't be written.
+
+        Raises:
+            DownloadError: INTERRUPTED, the engine stops meanwhile.
+        """
+        told = False
+        while True:
+            try:
+                await self._store.intend(intents)
+                return
+            except RequestError as error:
+                if self.closing:
+                    raise DownloadError(Code.INTERRUPTED, "The list could not be written.") from error
+                if not told:
+                    log.warning("Finished files wait: the list can't be written: %s", error.message)
+                told = True
+                await asyncio.sleep(AGAIN)
 
 
 def _intent(item: Finished, landing: Landing) -> Intent:

@@ -179,6 +179,9 @@ class Endings:
         """A whole file could not get its name: it waits where the disk is full, and fails otherwise."""
         download, file = item.download, item.file
         item.transfer.release()
+        if error.code is Code.INTERRUPTED:
+            file.state = "queued"  # the engine stops; the next start finds the part, or fetches what was in memory
+            return
         if item.settled is None and self._waits_for_space(error) and can(download.state, Move.WAIT):
             file.state = "queued"
             if file.part is None:

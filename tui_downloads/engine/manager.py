@@ -325,7 +325,7 @@ class Manager:
 
     async def close(self) -> None:
         """Stop everything with a checkpoint and write the list."""
-        self.closing = True
+        self.closing = self.services.committer.closing = True
         self.alarms.close()
         await asyncio.gather(*(runner.stop() for runner in list(self.runners.values())))
         await self.services.committer.drain()

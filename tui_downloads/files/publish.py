@@ -93,6 +93,13 @@ def land(
     return results
 
 
+def abandon(items: Sequence[Ready], landings: Sequence[Landing | DownloadError]) -> None:
+    """Take back what `prepare` did and nobody is to land: temporary files of bodies go, parts stay as they are."""
+    for item, landing in zip(items, landings, strict=True):
+        if isinstance(landing, Landing):
+            _give_up(item, landing, DownloadError(Code.INTERRUPTED, "It gets no name."))
+
+
 def set_aside(part: PartFile, suffix: str = ".bad") -> str:
     """Keep a part whose bytes are wrong under another name, and give its path; the part is closed.
 
