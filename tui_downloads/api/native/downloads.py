@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -65,16 +65,25 @@ def only(found: Sequence[Outcome]) -> Outcome:
     return outcome
 
 
+Engines = Callable[[Request], OwnedEngine]
+"""Gives the engine as who asks may use it."""
+
+
 def router(context: Context) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(tags=["downloads"], dependencies=[Depends(only_known)])
-    once = Idempotency(
-        context.now, seconds=context.settings.idempotency_seconds, keys=context.settings.idempotency_keys
-    )
 
     def engine(request: Request) -> OwnedEngine:
         return context.engine_for(session_of(request))
 
+    _looking(routes, engine)
+    _adding(routes, engine, context)
+    _changing(routes, engine)
+    _acting(routes, engine, context)
+    return routes
+
+
+def _looking(routes: APIRouter, engine: Engines) -> None:
     @routes.get("/v1/downloads", responses=gives(named("Page")), summary="List downloads")
     async def list_downloads(request: Request, query: Annotated[Query, Depends(filters)]) -> Response:
         return answer(await read_page(engine(request), query))
@@ -90,6 +99,16 @@ def router(context: Context) -> APIRouter:
         if query.sort not in tuple(Sort):
             raise RequestError(Code.INVALID_OPTION, f"sort: expected one of {', '.join(Sort)}.")
         return answer(await read_page(engine(request), query))
+
+    @routes.get("/v1/downloads/{id}", responses=gives(named("DetailView")), summary="Look at one download")
+    async def get_download(request: Request, id: Id) -> Response:
+        return answer(await engine(request).get(id))
+
+
+def _adding(routes: APIRouter, engine: Engines, context: Context) -> None:
+    once = Idempotency(
+        context.now, seconds=context.settings.idempotency_seconds, keys=context.settings.idempotency_keys
+    )
 
     @routes.post(
         "/v1/downloads",
@@ -108,10 +127,8 @@ def router(context: Context) -> APIRouter:
 
         return await once.once(session.user, request.headers.get("idempotency-key"), body, act)
 
-    @routes.get("/v1/downloads/{id}", responses=gives(named("DetailView")), summary="Look at one download")
-    async def get_download(request: Request, id: Id) -> Response:
-        return answer(await engine(request).get(id))
 
+def _changing(routes: APIRouter, engine: Engines) -> None:
     @routes.patch(
         "/v1/downloads/{id}",
         responses=gives(named("DownloadView")),
@@ -142,6 +159,8 @@ def router(context: Context) -> APIRouter:
             raise RequestError(Code.INVALID_OPTION, "Expected an object with the field where.")
         return answer(outcome_body(only(await engine(request).move([id], where(body["where"])))))
 
+
+def _acting(routes: APIRouter, engine: Engines, context: Context) -> None:
     def command(name: str, summary: str) -> None:
         async def run(request: Request, id: Id) -> Response:
             return answer(outcome_body(only(await getattr(engine(request), name)([id]))))
@@ -170,8 +189,6 @@ def router(context: Context) -> APIRouter:
     async def act_on_many(request: Request) -> Response:
         body = wire.parse(await request.body())
         return await outcomes(await run_action(engine(request), body, context.settings.max_bulk))
-
-    return routes
 
 
 async def add(engine: OwnedEngine, body: Any, context: Context, request: Request) -> Response:

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi import Query as Param
 
 from tui_downloads.core.errors import Forbidden
-from tui_downloads.engine.owned import OwnedEngine
 
 from ..auth import Session
 from ..dialect import Context, session_of
@@ -51,25 +50,33 @@ def digest(opened: OpenFile) -> str:
 def router(context: Context) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(tags=["files"], dependencies=[Depends(only_known)])
+    _files(routes, context)
+    _digests(routes, context)
+    _links(routes, context)
+    return routes
 
-    # Hashing costs a core; callers wait for one another and not for the disk of all of them.
-    hashing = asyncio.Semaphore(2)
 
-    async def serve(engine: OwnedEngine, session: Session, id: str, file: str) -> FileAnswer:
-        opened = await open_download(await engine.get(id), file)
-        return FileAnswer(opened, alive=lambda: context.auth.alive(session), max_ranges=context.settings.max_ranges)
+async def serve(context: Context, session: Session, id: str, file: str) -> FileAnswer:
+    """Answer with a file of a download that a session may see."""
+    opened = await open_download(await context.engine_for(session).get(id), file)
+    return FileAnswer(opened, alive=lambda: context.auth.alive(session), max_ranges=context.settings.max_ranges)
 
+
+def _files(routes: APIRouter, context: Context) -> None:
     @routes.get("/v1/downloads/{id}/file", responses=BYTES, response_model=None, summary="Fetch the finished file")
     async def get_file(request: Request, id: Id) -> FileAnswer:
-        session = session_of(request)
-        return await serve(context.engine_for(session), session, id, "")
+        return await serve(context, session_of(request), id, "")
 
     @routes.get(
         "/v1/downloads/{id}/files/{file}", responses=BYTES, response_model=None, summary="Fetch one of the files"
     )
     async def get_one_file(request: Request, id: Id, file: Number) -> FileAnswer:
-        session = session_of(request)
-        return await serve(context.engine_for(session), session, id, file)
+        return await serve(context, session_of(request), id, file)
+
+
+def _digests(routes: APIRouter, context: Context) -> None:
+    # Hashing costs a core; callers wait for one another and not for the disk of all of them.
+    hashing = asyncio.Semaphore(2)
 
     @routes.get(
         "/v1/downloads/{id}/files/{file}/digest",
@@ -84,6 +91,8 @@ def router(context: Context) -> APIRouter:
             found = await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(digest, opened)))
         return answer({"sha256": found, "etag": opened.etag, "size": opened.size})
 
+
+def _links(routes: APIRouter, context: Context) -> None:
     @routes.post(
         "/v1/downloads/{id}/link",
         responses=gives(LINK),
@@ -117,6 +126,4 @@ def router(context: Context) -> APIRouter:
         session = context.auth.by_user(link.user) if link else None
         if session is None:
             raise Forbidden("The link is not valid, or its time has run out.")
-        return await serve(context.engine_for(session), session, id, file)
-
-    return routes
+        return await serve(context, session, id, file)

@@ -40,7 +40,15 @@ HELP = {
 def router(context: Context, safe: SafeSettings) -> APIRouter:
     """Make the routes."""
     routes = APIRouter(tags=["service"], dependencies=[Depends(only_known)])
+    _health(routes, context)
+    _news(routes, context)
+    _facts(routes, context)
+    _limits(routes, context)
+    _settings(routes, safe)
+    return routes
 
+
+def _health(routes: APIRouter, context: Context) -> None:
     @routes.get(
         "/healthz",
         responses=gives(OBJECT),
@@ -56,6 +64,8 @@ def router(context: Context, safe: SafeSettings) -> APIRouter:
         kind = "text/plain; version=0.0.4; charset=utf-8"
         return Response(metrics_text(engine.snapshot(), len(context.news.subscribers)), media_type=kind)
 
+
+def _news(routes: APIRouter, context: Context) -> None:
     @routes.get("/v1/events", responses=gives({"type": "string"}, kind="text/event-stream"), summary="Follow the news")
     async def events(
         request: Request,
@@ -75,6 +85,8 @@ def router(context: Context, safe: SafeSettings) -> APIRouter:
         view = context.engine_for(session_of(request)).snapshot()
         return StreamingResponse(snapshot_body(view, place), media_type="application/json")
 
+
+def _facts(routes: APIRouter, context: Context) -> None:
     @routes.get("/v1/info", responses=gives(OBJECT), summary="Which service this is, and who you are")
     async def info(request: Request) -> Response:
         session = session_of(request)
@@ -93,6 +105,12 @@ def router(context: Context, safe: SafeSettings) -> APIRouter:
         figures = {"at": view.at, "totals": view.totals, "limits": view.limits, "info": view.info}
         return answer({**figures, "subscribers": len(context.news.subscribers)})
 
+    @routes.get("/v1/hosts", responses=gives({"type": "array", "items": named("HostView")}), summary="What hosts bear")
+    async def hosts(request: Request) -> Response:
+        return answer(await context.engine_for(session_of(request)).hosts())
+
+
+def _limits(routes: APIRouter, context: Context) -> None:
     @routes.get("/v1/limits", responses=gives(named("Limits")), summary="What may be used at once")
     async def get_limits(request: Request) -> Response:
         return answer(context.engine_for(session_of(request)).snapshot().limits)
@@ -109,10 +127,8 @@ def router(context: Context, safe: SafeSettings) -> APIRouter:
         await context.engine_for(session_of(request)).set_limits(limits)
         return answer(limits)
 
-    @routes.get("/v1/hosts", responses=gives({"type": "array", "items": named("HostView")}), summary="What hosts bear")
-    async def hosts(request: Request) -> Response:
-        return answer(await context.engine_for(session_of(request)).hosts())
 
+def _settings(routes: APIRouter, safe: SafeSettings) -> None:
     @routes.get(
         "/v1/settings", responses=gives(OBJECT), openapi_extra=needs(ADMIN), summary="Settings that are safe to see"
     )
@@ -127,8 +143,6 @@ def router(context: Context, safe: SafeSettings) -> APIRouter:
     )
     async def set_settings(request: Request) -> Response:
         return answer(await safe.write(wire.parse(await request.body())))
-
-    return routes
 
 
 async def snapshot_body(view: Snapshot, place: str) -> AsyncIterator[bytes]:
