@@ -365,7 +365,9 @@ async def test_a_removed_download_that_waited_comes_back_and_goes_on(bench):
 
 async def test_a_retry_after_max_time_has_time_again(bench):
     """DOWNLOAD_TIMEOUT may be retried without giving a longer time."""
-    id = await bench.add(bench.server.file(1_500_000, "time.bin", rate=1_000_000), options=Options(max_time=1.2))
+    id = await bench.add(
+        bench.server.file(1_500_000, "time.bin", rate=1_000_000), options=Options(max_time=1.2, connections=1)
+    )
     await bench.failed(id)
     await bench.engine.retry([id])
     await right(bench, id, "time.bin", 1_500_000)

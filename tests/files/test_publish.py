@@ -252,10 +252,10 @@ def test_setting_aside_keeps_the_bytes(make_part, folder):
     assert listing(folder) == ["file (1).bin.bad", "file.bin.bad"]
 
 
-def test_what_is_given_up_before_it_landed_leaves_no_temporary_file(tmp_path):
+def test_what_is_given_up_before_it_landed_leaves_no_temporary_file(folder):
     """A body's goes, and its target was never there."""
-    items = [Ready(str(tmp_path), f"{number}.bin", body=b"x") for number in range(3)]
+    items = [Ready(folder, f"{number}.bin", body=b"x") for number in range(3)]
     landings = prepare(items)
-    assert len(list(tmp_path.iterdir())) == 3
+    assert len(listing(folder)) == 3
     abandon(items, landings)
-    assert list(tmp_path.iterdir()) == []
+    assert listing(folder) == []
