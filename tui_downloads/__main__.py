@@ -7,10 +7,14 @@ import sys
 
 def main() -> int:
     """Run the command line and give its exit code."""
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        from tui_downloads.cli.streams import repair
+
+        repair()
     if sys.argv[1:] == ["--version"]:
         from tui_downloads import __version__
 
-        sys.stdout.write(f"tui-downloads {__version__}\n")
+        print(f"tui-downloads {__version__}", flush=True)
         return 0
     from tui_downloads.cli.main import run
 

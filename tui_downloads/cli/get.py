@@ -21,6 +21,7 @@ from tui_downloads.engine.embedded import EmbeddedEngine
 from .link_options import absolute, link_options, requests_of
 from .progress import Reporter, reporter
 from .setup import foreground_setup
+from .streams import mute
 
 CHUNK = 2000
 """Links that are handed to the engine at once."""
@@ -83,6 +84,9 @@ def command(urls: tuple[str, ...], **values: Any) -> int:
         )
         limit_all = parse_size(values["limit_all"]) if values["limit_all"] else 0
         return asyncio.run(_Run(job, limit_all).run())
+    except BrokenPipeError:  # who reads stdout has left
+        mute()
+        return Exit.INTERRUPTED
     finally:
         if to_stdout:
             import shutil

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import sys
@@ -12,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tui_downloads import __version__
+from tui_downloads.cli.streams import flushed, mute
 from tui_downloads.core.errors import Exit, TuiDownloadsError
 
 COMMANDS = {
@@ -48,6 +48,10 @@ COMMANDS = {
 """Commands and what they do; each is the function `command` of the module of its name."""
 
 
+class _ReaderLeft(Exception):
+    """Nobody reads what a command still has to say."""
+
+
 class Root(click.Group):
     """Imports a command when it is called; a first argument that is a link opens the screen."""
 
@@ -61,6 +65,12 @@ class Root(click.Group):
         module = importlib.import_module(f"tui_downloads.cli.{'import_' if cmd_name == 'import' else cmd_name}")
         found: click.Command = module.command
         return found
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise _ReaderLeft from error  # click would end the program with 1
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         # The short helps stand in the table, so that --help imports no command.
@@ -106,6 +116,13 @@ def root(ctx: click.Context) -> int | None:
 
 def run(args: list[str]) -> int:
     """Run a command line and give its exit code; every failure is one clear line on stderr."""
+    code, complaint = flushed(_run(args))
+    if complaint:
+        say(complaint)
+    return code
+
+
+def _run(args: list[str]) -> int:
     try:
         if _for_screen(args):
             from tui_downloads.cli.screen import command
@@ -127,8 +144,8 @@ def run(args: list[str]) -> int:
     except TuiDownloadsError as error:
         say(f"{error.message} {error.next_step}".rstrip())
         return error.exit
-    except BrokenPipeError:
-        _mute()
+    except _ReaderLeft:
+        mute()
         return Exit.OK
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
@@ -137,29 +154,12 @@ def run(args: list[str]) -> int:
         return Exit.DISK
     except Exception as error:
         return _failed(error)
-    return _flushed(int(code or 0) if isinstance(code, int) else 0)
+    return int(code or 0) if isinstance(code, int) else 0
 
 
 def _for_screen(args: list[str]) -> bool:
     """Say whether a command line means the screen: it begins with a link, or with the switch of the endpoint."""
     return bool(args) and (args[0] == "--api" or ("://" in args[0] and not args[0].startswith("-")))
-
-
-def _flushed(code: int) -> int:
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _mute()
-    except OSError as error:
-        say(f"The output can't be written: {error.strerror}.")
-        return Exit.DISK
-    return code
-
-
-def _mute() -> None:
-    """Let Python end without complaining that nobody reads what it had still to say."""
-    with contextlib.suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _failed(error: Exception) -> int:
