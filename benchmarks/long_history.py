@@ -31,7 +31,7 @@ def history(rows: int) -> Path:
     Raises:
         OSError: there is no room for it.
     """
-    schema = hashlib.sha256(repr((MIGRATIONS, SETTLE)).encode()).hexdigest()[:12]
+    schema = hashlib.sha256("\n".join(name for name, _ in MIGRATIONS).encode()).hexdigest()[:12]
     folder = Path(tempfile.gettempdir()) / f"tui-downloads-benchmarks-{os.getuid()}"
     folder.mkdir(mode=0o700, exist_ok=True)
     path = folder / f"history-{rows}-{schema}.db"

@@ -81,6 +81,12 @@ class Site:
     https: str
     capped: str
     crowded: str
+    server: int
+    """The process of the server."""
+
+    def workers(self) -> list[int]:
+        """Give the processes that send the files."""
+        return [int(pid) for pid in Path(f"/proc/{self.server}/task/{self.server}/children").read_text().split()]
 
     @property
     def small_names(self) -> list[str]:
@@ -166,7 +172,7 @@ def serve(scale: Scale) -> Iterator[Site]:
             origins = {
                 name: f"{'https' if name == 'https' else 'http'}://127.0.0.1:{port}/" for name, port in ports.items()
             }
-            yield Site(Path(files), scale, certificate, **origins)
+            yield Site(Path(files), scale, certificate, **origins, server=server.pid)
         finally:
             server.terminate()
             server.wait()
