@@ -83,8 +83,9 @@ class Deadlines:
     def _look_later(self, download: Download) -> None:
         left = self.left(download)
         if left is not None:
-            loop = asyncio.get_running_loop()
-            self._timers[download.id] = loop.call_later(max(0.05, min(KEEP, left)), self._look, download)
+            # Whose time is over is ended by its run; one that is past it, and only wants its name, is left to that.
+            delay = min(KEEP, left) if left > 0 else 1.0
+            self._timers[download.id] = asyncio.get_running_loop().call_later(delay, self._look, download)
 
     def _look(self, download: Download) -> None:
         self._drop(download.id)
