@@ -272,9 +272,9 @@ def write(lines: list[str], seconds: float, busy: float) -> None:
         f"Textual {textual.__version__}, {os.cpu_count()} cores, {platform.system()} {platform.release()}; 120×40, "
         f"{seconds:.0f} s a case after {SETTLE:.0f} s. Load average of the machine when it began: {busy:.1f}.",
         "", *lines, "",
-        "The last table is the screen on an engine that pretends and has done its work in advance; the lag is how late a "
-        "20 ms timer of the screen's loop comes, a tick what one look at the engine costs it in CPU. Everything above "
-        "it is the real program on a pseudo-terminal, with engine, SQLite store and service: nginx on the loopback, "
+        "The last table is the screen on an engine that pretends and has done its work in advance; the lag is how late "
+        "a 20 ms timer of the screen's loop comes, a tick what one look at the engine costs it. All that stands above "
+        "is the real program on a pseudo-terminal, with engine, SQLite store and service: nginx on the loopback, "
         "files on tmpfs. A key's time ends with the bytes that complete the picture of the moved cursor; throughput is "
         "what the kernel counts for nginx's processes.", "",
     ]  # fmt: skip

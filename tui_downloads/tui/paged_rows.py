@@ -11,6 +11,8 @@ from tui_downloads.core.snapshots import DownloadView, Page, Query
 from .rows import Keep
 
 PAGE = 200
+FIRST = 60
+"""Rows of the first page: a screenful, so that the list is there at once."""
 MOST_AT_ONCE = 25
 """Pages loaded for one jump; what is not there by then stays a placeholder until it is scrolled to again."""
 
@@ -87,7 +89,7 @@ class PagedRows:
         cursor: str | None = None
         total = 0
         while True:
-            page = await self._load(replace(self.query, limit=PAGE, cursor=cursor))
+            page = await self._load(replace(self.query, limit=PAGE if wanted else FIRST, cursor=cursor))
             if cursor is None:
                 total = page.total or 0
             head += self._kept(page.items)

@@ -74,7 +74,7 @@ class RowPainter:
         """Draw a line of what an empty table says: a title and hints, as one block in the upper third."""
         base = self._style("row")
         top = max(2, (height - len(lines)) // 3)
-        if not top <= y < top + len(lines):
+        if not lines or not top <= y < top + len(lines):
             return Strip.blank(width, base)
         text = elide(lines[y - top], width - 2, dots=self._glyphs.dots)
         block = min(width - 2, max(len(line) for line in lines))

@@ -47,7 +47,7 @@ def run(
     prepare()
 
     def drawn() -> None:
-        _collect()
+        collect()
         if opened is not None:
             opened()
 
@@ -81,7 +81,7 @@ def prepare() -> None:
     _driver()
 
 
-def _collect() -> None:
+def collect() -> None:
     """Collect from here on, without walking again and again through what the start has made."""
     gc.freeze()
     gc.enable()
