@@ -6,12 +6,14 @@ import pytest
 from textual import events
 
 from tui_downloads.core.lifecycle import State
+from tui_downloads.core.snapshots import DownloadView, Kind, Page
 from tui_downloads.tui.actions import ACTIONS, BY_ID, shown_keys
 from tui_downloads.tui.dialogs.add import AddDialog
 from tui_downloads.tui.dialogs.choice import ChoiceDialog, SeveralDialog
 from tui_downloads.tui.dialogs.confirm import ConfirmDialog
 from tui_downloads.tui.dialogs.help import HelpDialog
 from tui_downloads.tui.dialogs.limits import LimitsDialog
+from tui_downloads.tui.options import ScreenSettings
 from tui_downloads.tui.palette import PaletteProvider
 from tui_downloads.tui.safe_text import pad
 
@@ -216,3 +218,32 @@ async def test_help_runs_what_is_chosen(rig):
         await r.press("?", "j", "j", "enter")
         assert r.asked("pause") == [(r.id("run0.iso"),)]
         assert r.engine.snapshot().downloads[r.id("run0.iso")].state in (State.PAUSING, State.PAUSED)
+
+
+async def test_a_keymap_may_name_function_keys_and_mistakes_in_it_are_told(rig):
+    """As they stand on the keyboard; an id that names nothing is said to."""
+    settings = ScreenSettings(ascii=False, keys={"download.pause": "F6,w", "download.pasue": "e"})
+    async with rig(settings=settings) as r:
+        await r.press("f6")
+        assert len(r.asked("pause")) == 1
+        assert any("download.pasue" in sentence for sentence in r.said)
+
+
+async def test_the_palette_finds_what_the_history_holds(rig, monkeypatch):
+    """Though the screen has not loaded it."""
+    old = DownloadView(id="old", gid="old", kind=Kind.LINK, state=State.COMPLETE, url="https://x.example/attic.zip",
+                       name="attic.zip", folder="/data", created_at=1.0, finished_at=2.0)  # fmt: skip
+
+    async with rig() as r:
+        before = r.engine.page
+
+        async def page(query):
+            return Page((old,)) if "attic" in query.text else await before(query)
+
+        monkeypatch.setattr(r.engine, "page", page)
+        await r.press(":")
+        await r.type("attic")
+        await r.pilot.pause(0.5)
+        await r.press("enter")
+        await r.settle()
+        assert type(r.app.screen).__name__ == "DetailsScreen" and "attic.zip" in r.shown()

@@ -51,12 +51,14 @@ def test_the_callers_engine_hears_of_changes(tmp_path):
 
 
 def test_keymaps_are_dotted_or_tables(tmp_path):
-    """A damaged file is an empty one."""
+    """A damaged file is an empty one, and that is told; one that is not there is nobody's fault."""
     path = tmp_path / "keys.toml"
     path.write_text('"download.pause" = "w"\n[queue]\nup = "U"\n')
-    assert keymap(str(path)) == {"download.pause": "w", "queue.up": "U"}
+    assert keymap(str(path)) == ({"download.pause": "w", "queue.up": "U"}, "")
     path.write_text("= nonsense")
-    assert keymap(str(path)) == {}
+    keys, trouble = keymap(str(path))
+    assert keys == {} and "not valid TOML" in trouble
+    assert keymap(str(tmp_path / "absent.toml")) == ({}, "")
 
 
 def test_screen_settings_come_from_the_settings(tmp_path):

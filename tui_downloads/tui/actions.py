@@ -99,13 +99,23 @@ BY_METHOD = {action.method: action for action in ACTIONS}
 GROUPS = tuple(dict.fromkeys(action.group for action in ACTIONS))
 
 
+def textual_keys(keys: str) -> str:
+    """Write keys as Textual names them: only single letters have a case."""
+    return ",".join(key.strip().lower() if len(key.strip()) > 1 else key.strip() for key in keys.split(","))
+
+
+def remapped(keymap: Mapping[str, str]) -> tuple[dict[str, str], str]:
+    """Give a user's keymap as Textual takes it, and say which ids in it name nothing."""
+    unknown = sorted(set(keymap) - set(BY_ID))
+    said = f"The keymap names no action with {', '.join(unknown[:3])}; ? lists all." if unknown else ""
+    return {id: textual_keys(keys) for id, keys in keymap.items() if id in BY_ID}, said
+
+
 def bindings() -> list[Binding]:
     """Make the bindings of the main screen."""
     return [
         Binding(
-            ",".join(
-                key.lower() if key.startswith("F") and key[1:].isdigit() else key for key in action.keys.split(",")
-            ),
+            textual_keys(action.keys),
             action.method,
             action.title,
             id=action.id,

@@ -19,6 +19,7 @@ from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Event
 
+from .actions import remapped
 from .announcer import Announcer
 from .columns import STATE_STYLES, shown_name
 from .log_view import Entry
@@ -76,8 +77,7 @@ class DownloadsApp(App[int], inherit_bindings=False):
         self.set_class(session.settings.plain, "-plain", update=False)
         self.main = MainScreen(session)
         self.announcer = Announcer(self._write, session.settings)
-        if session.settings.keys:
-            self.set_keymap(dict(session.settings.keys))
+        self._take_keys()
 
     def get_css_variables(self) -> dict[str, str]:
         self.theme_variables = {**super().get_css_variables(), **shades(self.current_theme)}
@@ -102,6 +102,7 @@ class DownloadsApp(App[int], inherit_bindings=False):
         self.pull()
         self._start_timer()
         self.follow_news()
+        self._tell_trouble()
         if self._opened is not None:
             self._opened()
         if self._links and not self.session.read_only:
@@ -203,6 +204,16 @@ class DownloadsApp(App[int], inherit_bindings=False):
         chosen = SHORT.get(name, name)
         self.theme = chosen if chosen in self.available_themes else DARK.name
 
+    def _take_keys(self) -> None:
+        """Put the user's keys in force."""
+        keys, self._trouble = remapped(self.session.settings.keys)
+        self.set_keymap(keys)
+
+    def _tell_trouble(self) -> None:
+        for sentence in (self.session.settings.trouble, self._trouble):
+            if sentence:
+                self.say(sentence, "warning")
+
     def switch_theme(self) -> None:
         """Change between light and dark."""
         self.theme = LIGHT.name if self.current_theme.dark else DARK.name
@@ -221,7 +232,8 @@ class DownloadsApp(App[int], inherit_bindings=False):
         settings = replace(written, ascii=self.session.settings.ascii, plain=self.session.settings.plain)
         self.session.settings = self.announcer.settings = settings
         self._use_theme(settings.theme)
-        self.set_keymap(dict(settings.keys))
+        self._take_keys()
+        self._tell_trouble()
         self._start_timer()
 
     def on_paste(self, event: events.Paste) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from tui_downloads.core.snapshots import Snapshot
+from tui_downloads.core.filters import Filter
+from tui_downloads.core.snapshots import EngineInfo, Snapshot
 
 from . import figures, graphs
 from .actions import ACTIONS, Action, shown_keys
 from .glyphs import Glyphs
 from .line_bar import Part
 from .panes import KEYS, TITLES
+from .safe_text import visible
 
 SPARK = 16
 LOW = 1 << 30
@@ -37,6 +39,22 @@ def tab_parts(pane: str, counts: Mapping[str, int], facts: Sequence[tuple[str, s
     for at, (text, style) in enumerate(facts):
         parts.append(Part(f"  {text} " if at else f"{text} ", style, rank=12 + at, right=True))
     return parts
+
+
+def facts(chosen: Filter, info: EngineInfo, *, marked: int, ranging: bool, read_only: bool) -> list[tuple[str, str]]:
+    """Say what is special about the view, then where the engine is and whether others reach it: (text, style)."""
+    said: list[tuple[str, str]] = []
+    if chosen.problems:
+        said.append((visible(str(chosen.problems[0])), "warning"))
+    if chosen.text:
+        said.append((f"filter: {visible(chosen.text)} ", "accent"))
+    if marked:
+        said.append((f"{marked} marked ", "accent"))
+    if ranging:
+        said.append(("range ", "accent"))
+    said.append((f"{visible(info.name)}{' read-only' if read_only else ''}", "muted"))
+    said.append((f"http {visible(info.endpoint)}" if info.endpoint else "http off", "muted"))
+    return said
 
 
 def status_parts(snapshot: Snapshot, speeds: Iterable[float], glyphs: Glyphs, *, frozen: bool) -> list[Part]:

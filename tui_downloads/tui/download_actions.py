@@ -97,13 +97,13 @@ class DownloadActions(ViewActions):
         if added.twins:
             self.focus_download(added.twins[0])
 
-    def focus_download(self, view: DownloadView) -> None:
-        """Show the pane a download is in, with the cursor on it."""
+    def focus_download(self, view: DownloadView) -> bool:
+        """Show the pane a download is in, with the cursor on it; say whether it is loaded there."""
         where = "queue" if view.state is State.QUEUED else "active"
         if self.rows[where].index(view.id) is None:
             where = "errors" if view.state is State.FAILED else "history"
         self.show_pane(where)
-        self.tables[where].move_to_id(view.id)
+        return self.tables[where].move_to_id(view.id)
 
     # Commands on downloads.
 

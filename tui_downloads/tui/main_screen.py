@@ -169,8 +169,12 @@ class MainScreen(DownloadActions):
         table = self.table
         view = table.cursor_view if table is not None else None
         if view is not None:
-            self.only = view
-            self.app.push_screen(opening.details(self, view), lambda _: self._details_left())
+            self.show_details(view)
+
+    def show_details(self, view: DownloadView) -> None:
+        """Open the details of a download; until they are left, commands are meant for it."""
+        self.only = view
+        self.app.push_screen(opening.details(self, view), lambda _: self._details_left())
 
     def _details_left(self) -> None:
         self.only = None

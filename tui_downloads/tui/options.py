@@ -32,6 +32,8 @@ class ScreenSettings(Struct, frozen=True):
     """Keys of the columns to show; empty shows what fits."""
     keys: Mapping[str, str] = field(default_factory=lambda: EMPTY)
     """Binding id → keys, comma separated."""
+    trouble: str = ""
+    """What is wrong with the file they come from, to be shown."""
     bell: bool = False
     """Ring the terminal's bell when a download ends."""
     notify: bool = False

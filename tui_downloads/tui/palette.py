@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
 
+from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.snapshots import DownloadView
 
 from .actions import ACTIONS, Action, shown_keys
 from .columns import shown_name
+from .panes import STORE_QUERIES
 from .safe_text import elide, safe_text, words
 
 if TYPE_CHECKING:
     from .app import DownloadsApp
 
 MOST_DOWNLOADS = 50
+SHORTEST = 3
+"""Characters of a text that is looked for in the history."""
 
 
 class PaletteProvider(Provider):
@@ -54,16 +59,34 @@ class PaletteProvider(Provider):
                     matcher.highlight(action.title), words((f"  {self._help(action)}", "$tui-muted"))
                 )
                 yield Hit(score, shown, self._run(action), text=action.title)
+        known = self._app.session.snapshot.downloads
         found = 0
-        for view in self._app.session.snapshot.downloads.values():
-            name = elide(shown_name(view), 60)
-            score = matcher.match(name)
+        for view in known.values():
+            score = matcher.match(elide(shown_name(view), 60))
             if score > 0 and found < MOST_DOWNLOADS:
                 found += 1
-                yield Hit(
-                    score, words(safe_text(name), (f"  {view.state.value}", "$tui-muted")), partial(self._show, view),
-                    text=name,
-                )  # fmt: skip
+                yield self._hit(view, score)
+        for view in await self._ended(query):
+            if view.id not in known:
+                # After what is on the screen, however well it matches.
+                yield self._hit(view, 0.01)
+
+    def _hit(self, view: DownloadView, score: float) -> Hit:
+        name = elide(shown_name(view), 60)
+        shown = words(safe_text(name), (f"  {view.state.value}", "$tui-muted"))
+        return Hit(score, shown, partial(self._show, view), text=name)
+
+    async def _ended(self, query: str) -> Sequence[DownloadView]:
+        """Find downloads of the history, which the store searches; too short a text would find everything."""
+        if len(query.strip()) < SHORTEST:
+            return ()
+        wanted = replace(STORE_QUERIES["history"], text=query.strip(), limit=MOST_DOWNLOADS)
+        try:
+            return (await self._app.session.desk.engine.page(wanted)).items
+        except TuiDownloadsError:
+            return ()
 
     def _show(self, view: DownloadView) -> None:
-        self._app.main.focus_download(view)
+        if not self._app.main.focus_download(view):
+            # It stands too deep in the history to be loaded, but its details can be shown.
+            self._app.main.show_details(view)

@@ -22,7 +22,7 @@ from .paged_rows import PagedRows
 from .panes import KEYS, KINDS, STORE_QUERIES, in_active, in_queue
 from .remembering import Remembering
 from .rows import SORTS, Changes, LiveRows, difference
-from .safe_text import safe_text, visible, words
+from .safe_text import safe_text, words
 from .session import Session
 from .table import DownloadTable
 
@@ -291,20 +291,11 @@ class PaneScreen(Screen[None]):
         """Write the footer."""
 
     def _facts(self) -> list[tuple[str, str]]:
-        facts: list[tuple[str, str]] = []
         table = self.table
+        marked = len(table.marked) if table is not None else 0
+        ranging = table is not None and table.ranging
         info = self.session.snapshot.info
-        if self._filter.problems:
-            facts.append((visible(str(self._filter.problems[0])), "warning"))
-        if self._filter.text:
-            facts.append((f"filter: {visible(self._filter.text)} ", "accent"))
-        if table is not None and table.marked:
-            facts.append((f"{len(table.marked)} marked ", "accent"))
-        if table is not None and table.ranging:
-            facts.append(("range ", "accent"))
-        facts.append((f"{visible(info.name)}{' read-only' if self.session.read_only else ''}", "muted"))
-        facts.append((f"http {visible(info.endpoint)}" if info.endpoint else "http off", "muted"))
-        return facts
+        return bars.facts(self._filter, info, marked=marked, ranging=ranging, read_only=self.session.read_only)
 
     @on(DownloadTable.Moved)
     @on(LogView.Unseen)

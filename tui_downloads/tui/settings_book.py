@@ -63,8 +63,9 @@ class FileBook:
 
 
 def screen_settings(settings: Settings, path: str = "") -> ScreenSettings:
-    """Give the screen's part of the settings, with the keymap file read; a damaged keymap is an empty one."""
+    """Give the screen's part of the settings, with the keymap file read; a damaged keymap is an empty one, and told."""
     screen = settings.screen
+    keys, trouble = keymap(screen.keys or (str(Path(path).with_name("keys.toml")) if path else ""))
     return ScreenSettings(
         theme=screen.theme,
         density=screen.density,
@@ -74,7 +75,8 @@ def screen_settings(settings: Settings, path: str = "") -> ScreenSettings:
         slow_tick=float(screen.slow_tick),
         confirm=screen.confirm,
         columns=tuple(screen.columns),
-        keys=keymap(screen.keys or (str(Path(path).with_name("keys.toml")) if path else "")),
+        keys=keys,
+        trouble=trouble or ("" if keys or not screen.keys else f"{screen.keys} is not there or names no key."),
         bell=screen.bell,
         notify=screen.notify,
         progress=screen.progress,
@@ -82,22 +84,26 @@ def screen_settings(settings: Settings, path: str = "") -> ScreenSettings:
     )
 
 
-def keymap(path: str) -> Mapping[str, str]:
-    """Read `binding = "key,key"` lines; dotted ids may be written as tables."""
+def keymap(path: str) -> tuple[Mapping[str, str], str]:
+    """Read `binding = "key,key"` lines, and say what is wrong with the file; dotted ids may be written as tables."""
     if not path:
-        return {}
+        return {}, ""
     try:
         with Path(path).expanduser().open("rb") as file:
             found = tomllib.load(file)
-    except (OSError, ValueError):
-        return {}
+    except FileNotFoundError:
+        return {}, ""
+    except OSError as error:
+        return {}, f"{path} can't be read: {error.strerror}. The usual keys are in force."
+    except ValueError as error:
+        return {}, f"{path} is not valid TOML: {error}. The usual keys are in force."
     keys: dict[str, str] = {}
     for name, value in found.items():
         inner = value if isinstance(value, dict) else {"": value}
         for end, text in inner.items():
             if isinstance(text, str):
                 keys[f"{name}.{end}" if end else name] = text
-    return keys
+    return keys, ""
 
 
 def _bare(text: str) -> str:

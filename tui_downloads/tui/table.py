@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from textual import events
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from tui_downloads.core.snapshots import DownloadView
@@ -16,12 +15,13 @@ from . import columns
 from .columns import GAP, Context, Placed
 from .glyphs import Glyphs
 from .looks import Palette
+from .marking import Marking
 from .row_painter import PREFIX, Row, RowPainter
 from .rows import LiveRows, RowSource
 from .selection import Selection
 
 
-class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
+class DownloadTable(Marking, can_focus=True, inherit_bindings=False):
     """Rows of downloads with a cursor and marks that follow ids, not places."""
 
     DEFAULT_CSS = """
@@ -40,12 +40,6 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         def __init__(self, key: str) -> None:
             super().__init__()
             self.key = key
-
-    class Moved(Message, bubble=True):
-        """The cursor or the marks are elsewhere."""
-
-        def can_replace(self, message: Message) -> bool:
-            return isinstance(message, DownloadTable.Moved)
 
     class NearEnd(Message):
         """Rows that are not loaded came into sight."""
@@ -84,15 +78,6 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
     @property
     def cursor_view(self) -> DownloadView | None:
         return self.rows.view(self._cursor) if len(self.rows) else None
-
-    @property
-    def marked(self) -> set[str]:
-        """Marked ids, an unfinished range included."""
-        return self.selection.marked
-
-    @property
-    def ranging(self) -> bool:
-        return self.selection.ranging
 
     @property
     def row_height(self) -> int:
@@ -179,36 +164,6 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         self.move_to(place)
         return True
 
-    def mark(self) -> None:
-        """Mark or unmark the download at the cursor."""
-        if self._cursor_id:
-            self.selection.toggle(self._cursor_id)
-            self._marks_changed()
-
-    def mark_all(self) -> None:
-        self.selection.all(self.rows)
-        self._marks_changed()
-
-    def invert_marks(self) -> None:
-        self.selection.invert(self.rows)
-        self._marks_changed()
-
-    def range_marks(self) -> None:
-        """Begin a range at the cursor, or keep the one that is open."""
-        self.selection.range(self.rows, self._cursor, self._cursor_id)
-        self._marks_changed()
-
-    def clear_marks(self) -> bool:
-        """Drop marks and range; say whether there were any."""
-        had = self.selection.clear()
-        if had:
-            self._marks_changed()
-        return had
-
-    def _marks_changed(self) -> None:
-        self.repaint_changed()
-        self.post_message(self.Moved())
-
     def _take_cursor_id(self) -> None:
         view = self.rows.view(self._cursor) if len(self.rows) else None
         self._cursor_id = view.id if view is not None else ""
@@ -282,7 +237,9 @@ class DownloadTable(ScrollView, can_focus=True, inherit_bindings=False):
         if y == 0:
             return self._painter.header(self._placed, width, self._gap, self.sort_shown, reverse=self.reverse_shown)
         if not len(self.rows):
-            return self._painter.empty(self.empty, y, width, self.size.height)
+            # What is still being loaded is not said to be empty.
+            lines = self.empty if getattr(self.rows, "loaded", True) else ()
+            return self._painter.empty(lines, y, width, self.size.height)
         index, line = divmod(self.scroll_offset.y + y - 1, self.row_height)
         if index >= len(self.rows):
             return Strip.blank(width, self._palette["row"])

@@ -15,7 +15,9 @@ from tui_downloads.tui.safe_text import pad, words
 
 from .base import Dialog
 
-KEYS, LEFT = 13, 30
+KEYS, TITLE, LEFT = 13, 38, 30
+WIDE = 92
+"""Cells of a terminal from which on the ids are shown, too."""
 FILTERS = (
     ("ubuntu iso", "both words in name, link, folder or error"),
     ("state:failed,paused", "one of these states"),
@@ -64,7 +66,11 @@ class HelpDialog(Dialog[str]):
         keys = " ".join(shown_keys(action, self._keymap))
         can = self._possible(action)
         look = ("bold", "") if can else ("$tui-muted", "$tui-muted")
-        return Option(words((f"  {pad(keys, KEYS)}", look[0]), (action.title, look[1])), id=action.method)
+        # The id is what a keymap file calls it.
+        id = action.id if self.app.size.width >= WIDE else ""
+        title = pad(action.title, TITLE) if id else action.title
+        text = words((f"  {pad(keys, KEYS)}", look[0]), (title, look[1]), (id, "$tui-muted"))
+        return Option(text, id=action.method)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if event.option_id is not None:
