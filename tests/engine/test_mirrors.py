@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
+from tests.transport.conftest import certificate, run_program  # noqa: F401
+from tests.transport.test_servers import nginx, place  # noqa: F401
 from tui_downloads.core.spec import Options
 from tui_downloads.demo.content import digest
 
@@ -25,6 +31,19 @@ async def test_a_mirror_with_another_file_is_dropped(bench):
     liar = bench.server.file(SIZE, "liar.bin", rate=2_000_000)
     view = await bench.complete(await bench.add(first, mirrors=(liar,)))
     assert bench.digest(view.name) == digest("honest.bin", SIZE)
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("other", [slice(SIZE // 2, None), slice(SIZE - 5_000, None)], ids=["half", "end"])
+async def test_a_mirror_whose_file_begins_alike_is_dropped(bench, nginx, place, other):  # noqa: F811
+    """Images of one family share their first megabytes: places that have not come yet are compared as well."""
+    content = bytearray(os.urandom(SIZE))
+    (place / "first.bin").write_bytes(content)
+    content[other] = os.urandom(len(content[other]))
+    (place / "second.bin").write_bytes(content)
+    links = [f"{nginx['http']}/slow/{name}.bin" for name in ("first", "second")]
+    view = await bench.complete(await bench.add(links[0], mirrors=(links[1],)))
+    assert (bench.folder / view.name).read_bytes() == (place / "first.bin").read_bytes()
 
 
 async def test_a_dead_mirror_does_not_matter(bench):

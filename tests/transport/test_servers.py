@@ -41,7 +41,8 @@ def nginx(server_program, run_program, place, certificate):
         f"daemon off; master_process off; pid {place}/pid; error_log {place}/error.log;\n"
         "events { worker_connections 256; }\n"
         f"http {{ access_log off; {paths}\n"
-        f"server {{ listen 127.0.0.1:{plain}; root {place}; location /moved {{ return 302 /file; }} }}\n"
+        f"server {{ listen 127.0.0.1:{plain}; root {place}; location /moved {{ return 302 /file; }}"
+        f" location /slow/ {{ alias {place}/; limit_rate 2m; }} }}\n"
         f"server {{ listen 127.0.0.1:{secure} ssl; root {place};"
         f" ssl_certificate {certificate.cert}; ssl_certificate_key {certificate.key}; }} }}\n"
     )

@@ -12,6 +12,7 @@ from tui_downloads.core.ramp import QUICK, Ramp
 from tui_downloads.transport.base import Answer, Ended
 
 from .checkpoints import Checkpoints
+from .proof import OVERLAP
 from .watch import Watch
 from .worker import Worker
 
@@ -141,7 +142,11 @@ class Crew:
 
     def _pick(self, now: float) -> Mirror | None:
         """Choose the usable mirror with the fewest workers for its worth."""
-        usable = [mirror for mirror in self._transfer.mirrors if mirror.usable(now)]
+        plan = self._transfer.plan
+        assert plan is not None
+        # A further link waits until there is something to hold it against.
+        any_link = not self._running or self._transfer.has_digest or plan.written_total >= OVERLAP
+        usable = [mirror for mirror in self._transfer.mirrors if mirror.usable(now) and (mirror.proven or any_link)]
         if not usable:
             return None
         busy = [worker.mirror for worker in self._running.values()]

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 OVERLAP = 64 * 1024
 """Bytes fetched again at a boundary and compared."""
+SAMPLE = 16 * 1024
+"""Bytes fetched from two links and compared where nothing is here yet."""
 BOUNDARIES = 4
 """Boundaries that are checked at the most."""
 
@@ -96,17 +98,25 @@ class Prover:
         transfer.proof = Proof.UNPROVEN
 
     async def mirror(self, mirror: Mirror) -> None:
-        """Before another link's bytes are mixed in: its size agrees, and a digest decides or an overlap agrees.
+        """Before another link's bytes are mixed in: its size agrees, and a digest decides or samples agree.
 
         Raises:
             DownloadError: this mirror has another file.
         """
         transfer = self._transfer
-        if transfer.has_digest or mirror is transfer.mirrors[0]:
+        plan = transfer.plan
+        assert plan is not None
+        if transfer.has_digest:
             mirror.proven = True
+            return
+        if not plan.written_total:
+            # Nothing is here and nobody else is at work: from here on this link is what the others are held against.
+            for other in transfer.mirrors:
+                other.proven = other is mirror
             return
         try:
             await self._compare(mirror)
+            await self._compare_ahead(mirror)
         except StartOver as differs:
             mirror.lied = True
             raise DownloadError(
@@ -117,23 +127,48 @@ class Prover:
         transfer.joined = True
 
     async def _compare(self, mirror: Mirror) -> None:
+        """Hold what a link serves against what is here."""
         transfer = self._transfer
         part, plan = transfer.part, transfer.plan
         assert part is not None and plan is not None
-        spans = [span for span in plan.done if span.length > 0]
-        if not spans:
-            return
-        for span in spans[-BOUNDARIES:]:
+        for span in [span for span in plan.done if span.length > 0][-BOUNDARIES:]:
             start = max(span.start, span.end - OVERLAP)
             here = await asyncio.to_thread(part.read, start, span.end - start)
+            await self._agrees(mirror, start, here)
+
+    async def _compare_ahead(self, mirror: Mirror) -> None:
+        """Hold what a link serves against what a proven one does where nothing is here yet.
+
+        Files of one family begin alike: what has come so far says little about the rest.
+        """
+        transfer = self._transfer
+        plan, seats = transfer.plan, transfer.services.seats
+        assert plan is not None
+        trusted = next((other for other in transfer.mirrors if other.proven and other.dead is None), None)
+        if trusted is None or plan.size is None:
+            return
+        done = plan.done
+        for start in (plan.size // 2, max(0, plan.size - SAMPLE)):
+            end = min(plan.size, start + SAMPLE)
+            if done.covers(start, end) or not seats.take(trusted.host):
+                continue
             try:
-                there = await Window(transfer, mirror, start, span.end).fetch()
-            except DownloadError as error:
-                if error.code is Code.REMOTE_CHANGED:
-                    raise StartOver(error.message) from None
-                raise
-            if here != there:
-                raise StartOver("The bytes on the server differ from the ones here.")
+                there = await Window(transfer, trusted, start, end).fetch()
+            except DownloadError:
+                continue  # its own workers find out what is wrong with it
+            finally:
+                seats.give(trusted.host)
+            await self._agrees(mirror, start, there)
+
+    async def _agrees(self, mirror: Mirror, start: int, known: bytes) -> None:
+        try:
+            there = await Window(self._transfer, mirror, start, start + len(known)).fetch()
+        except DownloadError as error:
+            if error.code is Code.REMOTE_CHANGED:
+                raise StartOver(error.message) from None
+            raise
+        if known != there:
+            raise StartOver("The bytes on the server differ from the ones here.")
 
     async def ready(self, closed_by_server: bool) -> Ready:
         """Hold the whole file against every digest there is.
