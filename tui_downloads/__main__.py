@@ -14,7 +14,7 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:
         from tui_downloads import __version__
 
-        print(f"tui-downloads {__version__}", flush=True)
+        print(f"tui-downloads {__version__}", flush=True)  # noqa: T201
         return 0
     from tui_downloads.cli.main import run
 

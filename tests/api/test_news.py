@@ -204,3 +204,18 @@ async def test_a_user_hears_of_a_download_the_snapshot_has_not(live, monkeypatch
         monkeypatch.setattr(live.engine, "snapshot", lambda: old)
         id = await add(live, "a", "ann")
         await poll(lambda: [event["id"] for event in heard.of("added")] == [id])
+
+
+async def test_the_first_reader_hears_what_comes_and_not_what_was(live):
+    """Who follows without an id begins with what comes, also when nobody has followed before."""
+    await live.engine.add([AddRequest("https://files.example.org/before", owner="ann")])
+    headers = {"authorization": f"Bearer {live.secrets['ann']}"}
+    async with httpx.AsyncClient(base_url=live.url, trust_env=False, headers=headers) as client:
+        async with client.stream("GET", "/v1/events") as answer:
+            lines, heard = answer.aiter_lines(), ""
+            while "hello" not in heard:
+                heard += await anext(lines)
+            await live.engine.add([AddRequest("https://files.example.org/after", owner="ann")])
+            while "after" not in heard:
+                heard += await anext(lines)
+            assert "before" not in heard

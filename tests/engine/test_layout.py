@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_downloads.core.errors import DownloadError
-from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.names import collision_key
 from tui_downloads.core.spec import OnConflict
 from tui_downloads.engine.layout import claim_folder, lay_out, place_in

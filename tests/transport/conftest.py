@@ -172,6 +172,15 @@ def free_port() -> int:
         return probe.getsockname()[1]
 
 
+def family(pid: int) -> list[int]:
+    """Give a process and all that descend from it."""
+    found = [pid]
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in task.read_text().split():
+            found += family(int(child))
+    return found
+
+
 class Program:
     """A server program that runs while a test does."""
 
@@ -196,6 +205,8 @@ class Program:
         raise AssertionError("the server does not listen: " + self.log.read_text(errors="replace")[-2000:])
 
     def stop(self) -> None:
+        # A session of a file server is a process group of its own, and may outlive the server.
+        sessions = family(self.pid)[1:]
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
         try:
@@ -203,6 +214,9 @@ class Program:
         except subprocess.TimeoutExpired:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
+        for pid in sessions:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import ssl
 import struct
+import threading
 from contextlib import suppress
 from ipaddress import IPv6Address
 
@@ -148,6 +149,33 @@ class Proxy:
             return None
         self._writers.append(upstream[1])
         return upstream
+
+
+class ProxyInThread:
+    """A proxy with a loop of its own, so that whoever asks it may wait in place of theirs."""
+
+    # Mutable state: the thread's loop and what ends it, once it runs.
+    def __init__(self, context: ssl.SSLContext | None = None) -> None:
+        self.port = 0
+        self._context = context
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+
+    def __enter__(self) -> ProxyInThread:
+        self._thread.start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join(20)
+
+    async def _run(self) -> None:
+        self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+        async with Proxy(context=self._context) as proxy:
+            self.port = proxy.port
+            self._ready.set()
+            await self._over.wait()
 
 
 async def _pump(reader, writer, far_reader, far_writer) -> None:

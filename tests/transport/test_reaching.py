@@ -138,8 +138,8 @@ async def test_certificate_and_key_in_one_file(transport, nginx, certificate, tm
 async def test_a_login(transport, nginx, home, monkeypatch, way):
     """Every way to give one."""
     monkeypatch.setenv("HOME", str(home))
-    place = "default" if way == "netrc-default" else "machine 127.0.0.1"
-    (home / ".netrc").write_text(f"{place} login u password p\n")
+    whom = "default" if way == "netrc-default" else "machine 127.0.0.1"
+    (home / ".netrc").write_text(f"{whom} login u password p\n")
     reach = {"option": Reach(user="u", password="p"), "link": Reach()}.get(way, Reach(netrc=True))
     url = nginx["http"] + "/secret"
     if way == "link":

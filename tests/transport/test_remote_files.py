@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from tests.transport.conftest import Collect, forever, free_port, until
+from tests.transport.conftest import Collect, family, forever, free_port, until
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.spec import Policy
 from tui_downloads.transport.auto import create
@@ -339,15 +339,6 @@ async def test_ftp_over_tls_proves_its_server(transport, server_program, run_pro
     with pytest.raises(DownloadError) as caught:
         await transport.fetch(Request(f"ftpes://127.0.0.1:{port}/file.bin"), Collect())
     assert caught.value.code is Code.TLS_ERROR
-
-
-def family(pid: int) -> list[int]:
-    """Give a process and all that descend from it."""
-    found = [pid]
-    for task in Path(f"/proc/{pid}/task").glob("*/children"):
-        for child in task.read_text().split():
-            found += family(int(child))
-    return found
 
 
 @contextmanager

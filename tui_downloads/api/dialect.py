@@ -115,7 +115,6 @@ class Context(Struct, frozen=True):
             found = self._engines[caller] = OwnedEngine(self.engine, caller, self.owners)
         return found
 
-
     def sign(self, session: Session, view: DownloadView, file: str) -> str:
         """Make a signed link to a file that a caller may see.
 

@@ -231,6 +231,8 @@ class Server:
             RequestError: IN_USE when an address is taken, INVALID_OPTION when it is none.
         """
         self._tick()
+        # Begun before anybody can ask, so that the first reader hears what comes and not all that was.
+        self._root.context.news.start()
         try:
             if self.socket_path is not None and hasattr(socket, "AF_UNIX"):
                 await self._open_socket(self.socket_path)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
@@ -26,7 +26,7 @@ from .changing import Changing
 from .cleaner import Cleaner
 from .gate import Gates
 from .hub import Hub
-from .intake import Intake
+from .intake import BREATH, Intake
 from .leftovers import Leftovers
 from .listing import Listing
 from .manager import Manager
@@ -139,9 +139,9 @@ class Desk:
     # Commands over many .............................................................................................
 
     async def _each(self, ids: Sequence[str], command: Command) -> list[Outcome]:
-        outcomes = await asyncio.gather(*(self._one(id, command) for id in ids))
+        outcomes = await _all(self._one(id, command) for id in ids)
         self.views.publish()
-        return list(outcomes)
+        return outcomes
 
     async def _one(self, id: str, command: Command) -> Outcome:
         try:
@@ -219,10 +219,10 @@ class Desk:
 
     async def remove(self, ids: Sequence[str], *, files: bool = False) -> list[Outcome]:
         command = self.removing.remove_with_files if files else self.removing.remove
-        outcomes = await asyncio.gather(*(self._removed(id, command) for id in ids))
+        outcomes = await _all(self._removed(id, command) for id in ids)
         await self.removing.commit()
         self.views.publish()
-        return list(outcomes)
+        return outcomes
 
     async def _removed(self, id: str, command: Command) -> Outcome:
         try:
@@ -320,3 +320,14 @@ class Desk:
         count = await self.services.store.forget(before=before, states=wanted)
         self.views.publish()
         return count
+
+
+async def _all(commands: Iterable[Coroutine[Any, Any, Outcome]]) -> list[Outcome]:
+    """Give a command to many at once; whatever runs gets its turns between them."""
+    tasks = []
+    loop = asyncio.get_running_loop()
+    for number, command in enumerate(commands, 1):
+        tasks.append(loop.create_task(command))
+        if number % BREATH == 0:
+            await asyncio.sleep(0)
+    return [await task for task in tasks]

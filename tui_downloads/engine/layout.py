@@ -22,9 +22,7 @@ LONGEST = 2000
 """Bytes of a path inside of a package; systems take 4096, the folder and the part's ending included."""
 
 
-def claim_folder(
-    parent: str, title: str, url: str, conflict: OnConflict, unfinished: Unfinished | None = None
-) -> str:
+def claim_folder(parent: str, title: str, url: str, conflict: OnConflict, unfinished: Unfinished | None = None) -> str:
     """Make the folder of a package and give its name; a taken name is numbered unless files are to be kept or replaced.
 
     `unfinished` is that of a foreground run, which goes on in the folder that an earlier one left.

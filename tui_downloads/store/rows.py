@@ -298,11 +298,7 @@ def write_secret(request: AddRequest) -> str | None:
     secret = request.credentials
     out: dict[str, Any] = {}
     if secret:
-        out = {
-            name: value
-            for name in (*_TEXTS, "headers", "extra")
-            if (value := getattr(secret, name))
-        }
+        out = {name: value for name in (*_TEXTS, "headers", "extra") if (value := getattr(secret, name))}
     links = {"url": request.url, "proxy": request.options.proxy or ""}
     out.update({name: url for name, url in links.items() if ("@" in url or "?" in url) and shown(url) != url})
     if any(shown(url) != url for url in request.mirrors):
