@@ -14,6 +14,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -36,7 +37,7 @@ from tui_downloads.files import part, recovery
 from tui_downloads.files.faults import translate
 
 SIZE = 2_500_000
-PATIENCE = 30.0
+PATIENCE = float(os.environ.get("MACHINE_PATIENCE", "60"))
 QUICK = Defaults(timeout=5.0, connect_timeout=5.0, retry_base=0.01)
 
 
@@ -55,6 +56,8 @@ class Machine(RuleBasedStateMachine):
 
     # Mutable state: the loop, the engine and its folders, the server, the model, and whether the disk is full.
     server: PracticeServer
+    steps = 0
+    """Looks at the engine so far, one after each step of every example."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -148,6 +151,7 @@ class Machine(RuleBasedStateMachine):
 
     @invariant()
     def no_lies(self) -> None:
+        Machine.steps += 1
         for id, wanted in self.wanted.items():
             detail = self.run(self.engine.get(id))
             spans = detail.spans
@@ -177,7 +181,8 @@ class Machine(RuleBasedStateMachine):
         if not self.wanted:
             return
         ids = list(self.wanted)
-        for _ in range(3000):
+        deadline = time.monotonic() + 2 * PATIENCE
+        while time.monotonic() < deadline:
             views = [self.run(self.engine.get(id)).download for id in ids]
             if all(view.state is State.COMPLETE for view in views):
                 break
@@ -223,3 +228,4 @@ def test_whatever_happens_the_file_is_the_file(monkeypatch):
             suppress_health_check=list(HealthCheck),
         )
         Machine.TestCase("runTest").runTest()
+    print(f"{Machine.steps} steps in {examples} examples")
