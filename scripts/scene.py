@@ -1,4 +1,7 @@
-"""The scene of the pictures: real downloads from the practice server by the real engine, recorded at one moment."""
+"""The scene of the pictures: real downloads from the practice server by the real engine, recorded at one moment.
+
+The recording is kept in a file, so that the same screen gives the same pictures, byte by byte, on every run.
+"""
 
 from __future__ import annotations
 
@@ -8,19 +11,22 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
 
 from tui_downloads.cli.house import House
 from tui_downloads.config.paths import HOME
+from tui_downloads.core.lifecycle import ENDED as ENDED_STATES
 from tui_downloads.core.lifecycle import State
-from tui_downloads.core.snapshots import DetailView, Event, Page, Query, Snapshot
+from tui_downloads.core.snapshots import DetailView, DownloadView, Event, Page, Query, Snapshot
 from tui_downloads.core.spec import AddRequest, Options
 from tui_downloads.demo.paths import file_path
 from tui_downloads.demo.server import PracticeServer, serve_in_thread
+from tui_downloads.engine.fake_listing import list_page
 from tui_downloads.tui.settings_book import FileBook
 
 FOLDER = Path("/tmp/tui-downloads-demo")
@@ -85,34 +91,82 @@ SECONDS = 32
 """How long the downloads run before they are recorded."""
 
 
-@dataclass
-class Still:
-    """An engine at one moment: what it showed then is what it shows; pages come from its store."""
+class Recording(Struct, frozen=True):
+    """What an engine showed at one moment, and what it could have been asked."""
 
-    engine: Any
+    at: float
     shown: Snapshot
     details: dict[str, DetailView]
-    news: list[Event]
-    speeds: list[float]
-    at: float
-    book: FileBook
-    links: dict[str, str] = field(default_factory=dict)
-    """Name → link, for pictures that type links."""
+    history: tuple[DownloadView, ...]
+    """Every download that has ended by then, as the store gives it."""
+    news: tuple[Event, ...]
+    speeds: tuple[float, ...]
+    links: dict[str, str]
+    """Name to link, for pictures that type links."""
+
+
+class Still:
+    """An engine that stands still: it shows a recording, and pages of it."""
+
+    def __init__(self, recording: Recording, book: FileBook) -> None:
+        self.recording = recording
+        self.book = book
+
+    @property
+    def at(self) -> float:
+        return self.recording.at
 
     def snapshot(self) -> Snapshot:
-        return self.shown
+        return self.recording.shown
 
     async def get(self, id: str) -> DetailView:
-        return self.details.get(id) or await self.engine.get(id)
+        known = self.recording.details.get(id)
+        return known or DetailView(next(view for view in self.recording.history if view.id == id))
 
     async def page(self, query: Query) -> Page:
-        page: Page = await self.engine.page(query)
-        return page
+        return list_page([*self.recording.shown.downloads.values(), *self.recording.history], query)
 
     async def events(self, after: int | None = None) -> AsyncIterator[Event]:
-        for event in self.news:
+        for event in self.recording.news:
             yield event
         await asyncio.Event().wait()
+
+
+@contextmanager
+def _stage() -> Iterator[Path]:
+    """Make the place that the pictures name, with its settings file, and take it away again."""
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    (FOLDER / "config").mkdir(parents=True)
+    file = FOLDER / "config" / "config.toml"
+    file.write_text(SETTINGS)
+    try:
+        yield file
+    finally:
+        shutil.rmtree(FOLDER, ignore_errors=True)
+
+
+@contextmanager
+def kept(file: Path) -> Iterator[Still]:
+    """Give the scene as it was recorded."""
+    with _stage() as settings:
+        yield Still(msgspec.json.decode(file.read_bytes(), type=Recording), FileBook(str(settings)))
+
+
+def record(file: Path) -> None:
+    """Let the scene play and write down how it stood in the end."""
+    with _stage(), serve_in_thread(port=PORT) as server:
+        os.environ[HOME] = str(FOLDER)
+        recording = asyncio.run(_perform(server))
+    file.write_bytes(msgspec.json.format(msgspec.json.encode(recording, enc_hook=dict), indent=1) + b"\n")
+
+
+async def _perform(server: PracticeServer) -> Recording:
+    house = House.open()
+    await house.engine.start()
+    try:
+        return await _play(house, server)
+    finally:
+        await house.engine.close()
 
 
 def link(server: PracticeServer, host: str, name: str, size: int, **options: object) -> str:
@@ -120,26 +174,7 @@ def link(server: PracticeServer, host: str, name: str, size: int, **options: obj
     return server.url(file_path(size, name, **options)).replace("127.0.0.1", f"{host}.localhost")
 
 
-@contextmanager
-def recorded() -> Iterator[Still]:
-    """Let the scene play and give it as it stood in the end."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    (FOLDER / "config").mkdir(parents=True)
-    (FOLDER / "config" / "config.toml").write_text(SETTINGS)
-    os.environ[HOME] = str(FOLDER)
-    try:
-        with serve_in_thread(port=PORT) as server:
-            house = House.open()
-            asyncio.run(house.engine.start())
-            try:
-                yield asyncio.run(_play(house, server))
-            finally:
-                asyncio.run(house.engine.close())
-    finally:
-        shutil.rmtree(FOLDER, ignore_errors=True)
-
-
-async def _play(house: House, server: PracticeServer) -> Still:
+async def _play(house: House, server: PracticeServer) -> Recording:
     engine = house.engine
     news: list[Event] = []
 
@@ -162,10 +197,12 @@ async def _play(house: House, server: PracticeServer) -> Still:
         if second == SECONDS - 7:
             await engine.pause([o.id for o, url in zip(outcomes, links.values(), strict=True) if url == held])
     listener.cancel()
-    shown = engine.snapshot()
+    # One thing after the other, at once: what is asked later has gone on by then.
+    shown, at = engine.snapshot(), time.time()
     details = {id: await engine.get(id) for id in shown.downloads}
-    book = FileBook(house.paths.settings_file)
-    return Still(engine, shown, details, news, speeds, time.time(), book, links)
+    ended = (await engine.page(Query(states=ENDED_STATES, limit=1000))).items
+    history = tuple(view for view in ended if view.id not in shown.downloads)
+    return Recording(at, shown, details, history, tuple(news), tuple(speeds), links)
 
 
 async def _end(engine: Any, server: PracticeServer, items: Any, at_once: int) -> None:

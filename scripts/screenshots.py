@@ -1,8 +1,12 @@
 """Take the pictures of `screenshots/`: SVG from Textual, PNG from the same cells.
 
-What they show is real: the engine downloads from the practice server for half a minute, then clock and data are frozen.
+What they show is real: the engine downloaded from the practice server for half a minute, and clock and data are frozen
+as they stood then, in `screenshots/scene.json`. The same screen gives the same bytes.
 
-python scripts/screenshots.py [NAME…] [--folder DIR]
+python scripts/screenshots.py [NAME…] [--folder DIR]   take them
+python scripts/screenshots.py --record                 let the scene play anew first
+python scripts/screenshots.py --check [NAME…]          take each twice, write none; fails where two takes differ from
+                                                       each other or from what is in the folder
 """
 
 from __future__ import annotations
@@ -24,6 +28,8 @@ for _name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR"):
     os.environ.pop(_name, None)
 time.tzset()
 ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "screenshots"
+SCENE = FOLDER / "scene.json"
 sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 
 import scene  # noqa: E402
@@ -84,7 +90,7 @@ PICTURES = (
 
 def pasted(still: scene.Still) -> str:
     """Give what the pictures of the add dialog paste: one that is here, two that are new, one that is wrong."""
-    known = still.links[scene.GOING[0][1]]
+    known = still.recording.links[scene.GOING[0][1]]
     return f"""{known}
 https://cdn.kernel.org/pub/linux/kernel/v6.x/linux-6.17.tar.xz.sign
 htps://mirror.example.edu/readme.txt
@@ -95,7 +101,7 @@ async def take(picture: Picture, still: scene.Still) -> str:
     """Play a picture's keys and give its SVG."""
     settings = ScreenSettings(theme=picture.theme, ascii=picture.ascii, plain=picture.plain)
     app = build(cast(Engine, still), settings=settings, book=still.book, clock=lambda: still.at)
-    app.session.speeds.extend(still.speeds)
+    app.session.speeds.extend(still.recording.speeds)
     # What failed and ended while the scene was played belongs to the session that is shown.
     app.session.opened_at = still.at - scene.SECONDS
     app.session.keep_in_background = lambda: None
@@ -171,23 +177,47 @@ def for_png(svg: str) -> str:
     return _TEXT.sub(_place, svg)
 
 
-def main() -> None:
-    """Take the pictures that were asked for, or all."""
-    parser = argparse.ArgumentParser(description=__doc__)
+def both(picture: Picture, still: scene.Still) -> dict[str, bytes]:
+    """Take a picture and give it in both forms, by file name."""
+    svg = asyncio.run(take(picture, still))
+    done = subprocess.run(["rsvg-convert"], input=for_png(svg).encode(), stdout=subprocess.PIPE, check=True)
+    return {f"{picture.name}.svg": svg.encode(), f"{picture.name}.png": done.stdout}
+
+
+def complaints(picture: Picture, still: scene.Still, folder: Path) -> list[str]:
+    """Take a picture twice and say what is not the same; PNG is not held against the folder, for its fonts differ."""
+    first, second = both(picture, still), both(picture, still)
+    found = [f"{name}: two takes differ" for name in first if first[name] != second[name]]
+    path = folder / f"{picture.name}.svg"
+    if not path.exists() or path.read_bytes() != first[path.name]:
+        found.append(f"{path.name}: is not what the screen looks like; run scripts/screenshots.py")
+    return found
+
+
+def main() -> int:
+    """Take the pictures that were asked for, or all; give 1 where a check found something."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*")
-    parser.add_argument("--folder", type=Path, default=ROOT / "screenshots")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    parser.add_argument("--record", action="store_true")
+    parser.add_argument("--check", action="store_true")
     chosen = parser.parse_args()
-    chosen.folder.mkdir(exist_ok=True)
-    with scene.recorded() as still:
-        for picture in PICTURES:
-            if chosen.names and picture.name not in chosen.names:
+    wanted = [picture for picture in PICTURES if not chosen.names or picture.name in chosen.names]
+    if chosen.record:
+        scene.record(SCENE)
+    found: list[str] = []
+    with scene.kept(SCENE) as still:
+        for picture in wanted:
+            if chosen.check:
+                found += complaints(picture, still, chosen.folder)
                 continue
-            svg = asyncio.run(take(picture, still))
-            (chosen.folder / f"{picture.name}.svg").write_text(svg)
-            target = chosen.folder / f"{picture.name}.png"
-            subprocess.run(["rsvg-convert", "-o", str(target)], input=for_png(svg).encode(), check=True)
-            print(target)
+            chosen.folder.mkdir(exist_ok=True)
+            for name, content in both(picture, still).items():
+                (chosen.folder / name).write_bytes(content)
+            print(chosen.folder / f"{picture.name}.png")
+    print("\n".join(found) or f"{len(wanted)} pictures {'are the same twice' if chosen.check else 'taken'}")
+    return 1 if found else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
