@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import http.client
 import socket
+import ssl
 import threading
 import time
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -150,3 +153,40 @@ def test_a_stopped_thread_leaves_nothing_behind():
     assert threading.active_count() == before
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=10)
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_a_stop_leaves_no_socket_behind(request: pytest.FixtureRequest, secure: bool):
+    """Whatever a connection is at: accepted a moment ago, in its handshake, asking, being answered, hanging up."""
+    context = None
+    if secure:
+        made = request.getfixturevalue("certificate")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(made.cert, made.key)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always", ResourceWarning)
+        for turn in range(10):
+            with serve_in_thread(ssl_context=context) as running:
+                lines = [socket.create_connection(("127.0.0.1", running.port), timeout=10) for _ in range(8)]
+                if not secure:
+                    for line, head in zip(lines, (b"GET ", b"GET /f/50000000/x HTTP/1.1\r\n\r\n" * 2), strict=False):
+                        line.sendall(head)
+                lines[2].close()
+                if turn % 2:
+                    _until(lambda: running.connections > 0 or secure)
+            for line in lines:
+                line.close()
+        gc.collect()
+    assert not [str(one.message) for one in told]
+
+
+def test_a_ration_holds_a_body_until_it_is_lifted(server: PracticeServer, listen: Callable[..., Raw]):  # noqa: F821
+    """Over all requests for a link, and for that link only."""
+    server.ration = 500_000
+    url = server.file(900_000, "a.bin")
+    first = listen(url, patience=0.2)
+    assert first.ended == "silence" and 500_000 <= len(first.body) < 900_000
+    assert len(listen(server.file(300_000, "b.bin"), "Connection: close").body) == 300_000
+    assert listen(url, "Range: bytes=600000-", patience=0.2).body == b""
+    server.ration = None
+    assert len(listen(url, "Connection: close").body) == 900_000

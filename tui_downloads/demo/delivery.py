@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from tui_downloads.demo.answers import Answer, Framing
@@ -12,6 +13,9 @@ from tui_downloads.demo.request import Request
 
 _PIECE = 256 * 1024
 _PACED_PIECES_A_SECOND = 20
+
+Leave = Callable[["Request", "Channel", int], Awaitable[None]]
+"""Waited for before some bytes of a body are sent."""
 
 
 class Gone(ConnectionError):
@@ -152,12 +156,16 @@ class _Pace:
             await asyncio.sleep(0)
 
 
-async def _send_body(channel: Channel, request: Request, answer: Answer, stop: int, count: int) -> None:
+async def _send_body(
+    channel: Channel, request: Request, answer: Answer, stop: int, count: int, leave: Leave | None
+) -> None:
     chunked = answer.framing in (Framing.CHUNKED, Framing.BOTH)
     pace = _Pace(answer, count)
     at = 0
     while at < stop:
         data = answer.body.read(at, min(stop, at + pace.piece))
+        if leave is not None:
+            await leave(request, channel, len(data))
         # Counted first: whoever has received bytes finds them in the log.
         at += len(data)
         request.sent = at
@@ -167,7 +175,7 @@ async def _send_body(channel: Channel, request: Request, answer: Answer, stop: i
         await channel.send(b"0\r\n\r\n")
 
 
-async def deliver(channel: Channel, request: Request, answer: Answer, count: int) -> None:
+async def deliver(channel: Channel, request: Request, answer: Answer, count: int, leave: Leave | None = None) -> None:
     """Send an answer with its faults; return when the connection can carry another request.
 
     Raises:
@@ -181,11 +189,13 @@ async def deliver(channel: Channel, request: Request, answer: Answer, count: int
     stop = min(cut.at, answer.body.length) if cut else answer.body.length
     small = stop <= _PIECE and not (cut or faults.rate or faults.slow or faults.drip is not None)
     if small and answer.framing is Framing.LENGTH:
+        if leave is not None:
+            await leave(request, channel, stop)
         request.sent = stop
         await channel.send(answer.head() + answer.body.read(0, stop))
     else:
         await channel.send(answer.head())
-        await _send_body(channel, request, answer, stop, count)
+        await _send_body(channel, request, answer, stop, count, leave)
     if faults.extra:
         await channel.send(b"+" * faults.extra)
     match cut.how if cut else "":

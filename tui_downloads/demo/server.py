@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import threading
 from collections import Counter
@@ -27,7 +28,7 @@ _HEAD_LIMIT = 1 << 20
 class PracticeServer:
     """A server on 127.0.0.1 whose files are known byte by byte and whose faults are ordered by link.
 
-    `requests`, `script`, `peak` and `swap` may be used from any thread.
+    `requests`, `script`, `peak`, `ration` and `swap` may be used from any thread.
     """
 
     def __init__(
@@ -43,13 +44,19 @@ class PracticeServer:
         """How many connections have been opened in all."""
         self.peak: Counter[str] = Counter()
         """For each path, the most requests that were open at once."""
+        self.ration: int | None = None
+        """Bytes of the body of each link that leave in all, until this is raised or lifted: what a test needs that
+        wants to find a download half-way, however fast or slow the machine is."""
         self._ssl = ssl_context
         self._proxy_login = proxy_login
         self._versions: dict[str, int] = {}
         self._counts: Counter[str] = Counter()
         self._busy: Counter[str] = Counter()
-        self._channels: dict[Channel, asyncio.Task[None]] = {}
-        self._server: asyncio.Server | None = None
+        self._given: Counter[str] = Counter()
+        self._channels: set[Channel] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        """One for each connection, from its first moment to the end of its socket."""
+        self._socket: socket.socket | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def start(self) -> None:
@@ -59,30 +66,24 @@ class PracticeServer:
             OSError: the port is taken.
         """
         self._loop = asyncio.get_running_loop()
-        # A client that leaves TLS without a word must not hold up the stop for the default 30 seconds.
-        patience = 1.0 if self._ssl else None
-        self._server = await asyncio.start_server(
-            self._converse,
-            "127.0.0.1",
-            self.port,
-            ssl=self._ssl,
-            ssl_shutdown_timeout=patience,
-            limit=_HEAD_LIMIT,
-            backlog=1024,
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        self._socket = socket.create_server(("127.0.0.1", self.port), backlog=1024)
+        self._socket.setblocking(False)
+        self.port = self._socket.getsockname()[1]
+        self._loop.add_reader(self._socket, self._accept, self._socket)
 
     async def stop(self) -> None:
         """Stop listening and cut every connection; `start` brings the server back."""
-        if self._server is None:
+        if self._socket is None:
             return
-        self._server.close()
-        tasks = list(self._channels.values())
+        asyncio.get_running_loop().remove_reader(self._socket)
+        self._socket.close()
+        self._socket = None
+        await asyncio.sleep(0)  # a task that has not begun would leave its socket to nobody
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        await self._server.wait_closed()
-        self._server = None
+        await asyncio.sleep(0)  # the transport of a handshake that was cut closes its socket in the next turn
 
     async def __aenter__(self) -> PracticeServer:
         await self.start()
@@ -118,33 +119,74 @@ class PracticeServer:
         answer = answer_file(request, thing, Visit(1, 1, self._version(thing, 1)))
         answer.headers.extend(headers)
         request.answered = answer.status
-        await deliver(channel, request, answer, 1)
+        await deliver(channel, request, answer, 1, self._pass)
+
+    async def _pass(self, request: Request, channel: Channel, size: int) -> None:
+        """Wait until some bytes of a body may leave.
+
+        Raises:
+            Gone: the client does not wait any more.
+        """
+        while (ration := self.ration) is not None and self._given[request.target] >= ration:
+            if channel.reader.at_eof():
+                raise Gone
+            await asyncio.sleep(0.02)
+        self._given[request.target] += size
 
     def _drop_all(self) -> None:
-        for channel in self._channels:
+        for channel in list(self._channels):
             channel.drop()
 
     def asked_for(self, path: str) -> list[Request]:
         """Give the requests for one path, whatever their query."""
         return [request for request in list(self.requests) if request.path == path]
 
-    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _accept(self, listener: socket.socket) -> None:
+        """Take the connections that wait.
+
+        Each belongs to a task of ours from the moment it is accepted, so that `stop` leaves none behind; one that
+        `asyncio.Server` or `sock_accept` has just taken is in nobody's hands yet.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                line, _ = listener.accept()
+            except OSError:
+                return  # none is left, the client has gone again, or no descriptor is free
+            line.setblocking(False)
+            task = loop.create_task(self._converse(line))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _open(self, line: socket.socket) -> Channel:
+        """Put streams on a connection, after the handshake where there is TLS."""
+        loop = asyncio.get_running_loop()
+        reader = asyncio.StreamReader(limit=_HEAD_LIMIT, loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        # A client that leaves TLS without a word must not hold up the stop for the default 30 seconds.
+        patience = 1.0 if self._ssl else None
+        transport, _ = await loop.connect_accepted_socket(
+            lambda: protocol, line, ssl=self._ssl, ssl_shutdown_timeout=patience
+        )
         self.connections += 1
-        channel = Channel(reader, writer, self.connections)
-        task = asyncio.current_task()
-        assert task is not None
-        self._channels[channel] = task
+        return Channel(reader, asyncio.StreamWriter(transport, protocol, reader, loop), self.connections)
+
+    async def _converse(self, line: socket.socket) -> None:
+        try:
+            channel = await self._open(line)
+        except OSError:
+            return  # the handshake failed; ssl.SSLError is one
+        self._channels.add(channel)
         try:
             while await self._serve_one(channel):
                 pass
         except (Gone, asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass
         except asyncio.CancelledError:
-            # Only `stop` cancels; the stream protocol would report a task that ends cancelled.
-            channel.drop()
+            channel.drop()  # only `stop` cancels
         finally:
-            del self._channels[channel]
             await channel.hang_up()
+            self._channels.discard(channel)
 
     async def _serve_one(self, channel: Channel) -> bool:
         """Answer one request; False when the connection is to be closed."""
@@ -190,7 +232,7 @@ class PracticeServer:
         except (BadLink, ValueError) as exc:
             answer = plain(400, str(exc))
         request.answered = answer.status
-        await deliver(channel, request, answer, count)
+        await deliver(channel, request, answer, count, self._pass)
 
     def _decide(self, request: Request, thing: PracticeFile | Checksum | Index | None, count: int, busy: int) -> Answer:
         if self._proxy_login is not None and not request.knows(self._proxy_login, "proxy-authorization"):
