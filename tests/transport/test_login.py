@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import ssl
 import subprocess
@@ -53,6 +54,21 @@ async def test_digest(transport, raw, password, status, body):
     sink = Collect()
     await transport.fetch(Request(server.url(), reach=Reach(user="u", password=password)), sink)
     assert ([head.status for head in sink.heads], bytes(sink.data)) == ([status], body)
+
+
+async def test_a_challenge_without_end_is_refused(transport, raw):
+    """A server that calls every nonce stale is asked a bounded number of times, and the login is to blame."""
+
+    async def stale(reader, writer):
+        for number in itertools.count():
+            await reader.readuntil(b"\r\n\r\n")
+            challenge = f'WWW-Authenticate: Digest realm="x", nonce="{number}", stale=true, qop="auth"'
+            writer.write(f"HTTP/1.1 401 No\r\n{challenge}\r\nContent-Length: 0\r\n\r\n".encode())
+
+    server = await raw(stale)
+    with pytest.raises(DownloadError) as caught:
+        await transport.fetch(Request(server.url(), reach=Reach(user="u", password="p")), Collect())
+    assert caught.value.code is Code.AUTH_REQUIRED and "again and again" in caught.value.message
 
 
 async def test_digest_never_sends_the_password(transport, raw):

@@ -165,6 +165,21 @@ async def test_a_failing_sink_ends_its_own_transfer_only(transport, raw):
     assert sink.poured and bytes(sink.data) == BODY
 
 
+async def test_a_sink_that_fails_when_it_is_asked_ends_the_transfer(transport, raw):
+    """What it held is lost with it, so not one byte may come after that (a disk that is full at this very moment)."""
+
+    class Full(Direct):
+        def room(self) -> int:
+            self.data.clear()
+            raise full
+
+    full = DownloadError(Code.DISK_FULL, "full")
+    server, sink = await raw(sends(BODY)), Full()
+    with pytest.raises(DownloadError) as caught:
+        await transport.fetch(Request(server.url()), sink)
+    assert caught.value is full and not sink.data
+
+
 async def test_several_at_once_do_not_mix(transport, raw):
     """One pipe serves all connections, and each gets its own bytes."""
     bodies = [os.urandom(64) * (SIZE // 64) for _ in range(4)]

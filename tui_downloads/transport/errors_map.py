@@ -67,7 +67,7 @@ TABLE: dict[int, tuple[Code, str]] = {
     44: _OURS,
     45: (Code.INVALID_OPTION, "The network interface can't be used"),
     46: _OURS,
-    47: (Code.REDIRECT_ERROR, "The server redirected too often"),
+    47: (Code.AUTH_REQUIRED, "The server asks for the login again and again"),
     48: _OPTION,
     49: _OPTION,
     50: _OURS,
@@ -171,6 +171,8 @@ def translate(trouble: Trouble) -> DownloadError:
         return _error(
             Code.NETWORK_ERROR, "There are no resources for a connection", os.strerror(trouble.errno), retry=True
         )
+    if trouble.code == 47:
+        return _error(code, sentence, "", status=401)  # no redirect is libcurl's here, so only challenges remain
     if any(words in trouble.message for words in _NO_KEY):
         return _key_error(trouble.message)
     if trouble.code == 9 and "directory" in trouble.message:

@@ -157,7 +157,15 @@ class Driver:
             if received - before >= FAST and not exchange.paused:
                 del self._speeds[exchange]
                 if exchange.running and exchange.failure is None and not exchange.enough:
-                    self._lend(exchange)
+                    self._try_to_lend(exchange)
+
+    def _try_to_lend(self, exchange: Exchange) -> None:
+        """Lend, and end the exchange where its sink fails at being asked: it may have lost what it held."""
+        try:
+            self._lend(exchange)
+        except BaseException as exc:
+            exchange.fail(exc)
+            self.end(exchange, pycurl.E_WRITE_ERROR)
 
     def _lend(self, exchange: Exchange) -> None:
         """Empty an exchange's socket ourselves from here on; libcurl, paused, leaves it alone."""
@@ -171,7 +179,8 @@ class Driver:
             exchange.poured = True
             self._lent[fd] = exchange
         else:
-            exchange.curl.pause(pycurl.PAUSE_CONT)
+            exchange.paused = True
+            exchange.unpause(exchange.generation)
 
     def _pour(self, exchange: Exchange, fd: int) -> None:
         try:
