@@ -21,6 +21,8 @@ from tui_downloads.demo.content import block, digest
 from tui_downloads.engine.bundles import zip_stream
 from tui_downloads.engine.cleaner import Cleaner
 from tui_downloads.engine.zipping import Member
+from tui_downloads.files.base import Origin
+from tui_downloads.files.part import PartFile
 
 
 def page(body: str, content_type: str = "application/vnd.tui-downloads.manifest+json") -> bytes:
@@ -96,6 +98,31 @@ async def test_a_zip_never_replaces_another(bench):
     one = await file(bench, "x.bin")
     names = [(await bench.complete(await bundle(bench, [one], name="z.zip"))).name for _ in range(2)]
     assert names == ["z.zip", "z (1).zip"]
+
+
+async def test_a_part_that_a_crash_left_of_a_zip_makes_room(bench):
+    """It is never gone on with; one that somebody is writing is left alone."""
+    one = await file(bench, "x.bin")
+    left = PartFile.create(str(bench.folder), "z.zip", Origin("gone", "1", "", "z.zip"))
+    left.write(0, [b"torn"])
+    left.close()
+    assert (await bench.complete(await bundle(bench, [one], name="z.zip"))).name == "z.zip"
+    held = PartFile.create(str(bench.folder), "y.zip", Origin("other", "1", "", "y.zip"))
+    assert (await bench.complete(await bundle(bench, [one], name="y.zip"))).name == "y.zip"
+    assert "y.zip.part" in bench.names()
+    held.discard()
+    assert not [name for name in bench.names() if ".part" in name]
+
+
+async def test_a_start_clears_what_a_crash_left_of_zips(bench):
+    """Where the list is lost, a torn zip does not become a download of its own."""
+    await bench.engine.close()
+    for path in bench.folder.parent.glob("list.db*"):
+        path.write_bytes(b"this is no database" * 500)
+    bench.folder.mkdir(exist_ok=True)
+    PartFile.create(str(bench.folder), "z.zip", Origin("gone", "1", "", "z.zip")).close()
+    await bench.start()
+    assert bench.names() == [] and not bench.engine.snapshot().downloads
 
 
 async def test_too_much_is_refused_and_says_how_much(bench):

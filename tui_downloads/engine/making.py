@@ -65,6 +65,18 @@ class Held:
         """A bundle replaces nothing."""
 
 
+def drop_made(path: str) -> None:
+    """Remove a part that was made here and that nobody writes any more: it is never gone on with."""
+    try:
+        part = PartFile.open(path)
+    except DownloadError:
+        return  # gone, not ours, or somebody is faster
+    if part.origin.url:
+        part.close()
+    else:
+        part.discard()
+
+
 class Making:
     """A file that is made here: a part under a free name, then published as a download's only file."""
 
@@ -89,12 +101,11 @@ class Making:
         """
         download, file = self.download, self.file
         if file.part is not None:
-            try:
-                PartFile.open(file.part).discard()
-            except DownloadError:
-                pass  # gone, or not ours any more
+            drop_made(file.part)
         for _ in range(100):
             choice = choose(download.folder, name, "", beside=True)
+            if choice.existing is not None:
+                drop_made(choice.existing)
             origin = Origin(download.id, file.id, "", choice.name, created_at=download.created_at)
             try:
                 part = PartFile.create(download.folder, choice.name, origin)

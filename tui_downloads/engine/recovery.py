@@ -21,6 +21,8 @@ from tui_downloads.files.base import Landing
 from tui_downloads.files.publish import adopt
 from tui_downloads.store.base import Intent
 
+from .making import drop_made
+
 if TYPE_CHECKING:
     from .embedded import Setup
     from .manager import Manager
@@ -100,7 +102,11 @@ class Recovery:
         known = {file.part for item in self._manager.downloads.values() for file in item.files if file.part}
         folders = {self._setup.folder, *(item.folder for item in self._manager.downloads.values())}
         found = await asyncio.to_thread(lambda: list(parts.scan(sorted(folders))))
-        self.offered = [item for item in found if not item.locked and item.path not in known]
+        orphans = [item for item in found if not item.locked and item.path not in known]
+        self.offered = [item for item in orphans if item.origin.url]
+        for item in orphans:
+            if not item.origin.url:  # what was made here is made again from its beginning
+                await asyncio.to_thread(drop_made, item.path)
         if not (rebuild and self.offered):
             return
         taken = await self._manager.services.store.known([item.origin.id for item in self.offered])
