@@ -6,6 +6,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from tui_downloads.core.errors import Code, DownloadError
 
 from .services import CHECKPOINT
@@ -46,6 +48,27 @@ class Checkpoints:
         if part.gone:
             raise DownloadError(Code.PART_LOST, f"{part.file} was deleted while it was written.")
         self._checkpoint = asyncio.get_running_loop().create_task(asyncio.to_thread(part.checkpoint, plan.done))
+
+    async def amend(self, **extra: object) -> None:
+        """Write more of what the part holds into its journal; never beside a checkpoint, which writes there too.
+
+        Raises:
+            DownloadError: what the disk says, of this or of the last checkpoint.
+        """
+        part = self._transfer.part
+        assert part is not None
+        while (before := self._checkpoint) is not None:
+            await asyncio.wait([before])
+            self._collect(before)
+        origin = replace(part.origin, extra={**part.origin.extra, **extra})
+        task = self._checkpoint = asyncio.get_running_loop().create_task(asyncio.to_thread(part.amend, origin))
+        await asyncio.wait([task])
+        self._collect(task)
+
+    def _collect(self, task: asyncio.Task[None]) -> None:
+        if self._checkpoint is task:
+            self._checkpoint = None
+            task.result()
 
     async def settled(self) -> None:
         """Wait for a checkpoint under way: its thread can't be stopped, and nobody else may flush or close the part."""

@@ -12,7 +12,7 @@ from tui_downloads.core.ramp import QUICK, Ramp
 from tui_downloads.transport.base import Answer, Ended
 
 from .checkpoints import Checkpoints
-from .proof import OVERLAP
+from .comparing import OVERLAP
 from .watch import Watch
 from .worker import Worker
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from .transfer import Transfer
 
 TICK = 0.1
+ASK_AGAIN = 5.0
+"""Seconds until a link is looked at again that nothing could be held against."""
 REFUSALS = frozenset({403, 429, 503})
 """Statuses that mean "too many connections" while other connections of the same file are served."""
 
@@ -110,11 +112,15 @@ class Crew:
             return
         want = 1
         if self._may_split():
-            host = self._transfer.mirrors[0].host
-            self._ramp.cap = min(self._most(), self._seats.most(host))
+            first, *more = self._transfer.mirrors
+            hosts = {first.host, *(mirror.host for mirror in more if mirror.dead is None)}
+            self._ramp.cap = min(self._most(), sum(map(self._seats.most, hosts)))
             delivering = sum(1 for worker in self._running.values() if worker.began)
             want = self._ramp.want(now, total=plan.written_total, connections=delivering, remaining=plan.left)
-            want = min(want, self._seats.fair(host))
+            want = min(want, sum(map(self._seats.fair, hosts)))
+            if not self._any_link():
+                # Connections that the further links will have are not given to the first one meanwhile.
+                want = max(1, want - sum(1 for mirror in more if not mirror.proven and mirror.usable(now)))
         while len(self._running) < want:
             mirror = self._pick(now)
             if mirror is None or not self._hire(mirror, now):
@@ -127,43 +133,73 @@ class Crew:
 
     def _make_room(self) -> None:
         """Give up a connection while more are open than allowed, or than a fair share: others wait for its seat."""
-        staying = sum(1 for worker in self._running.values() if not worker.dismissed)
-        if staying <= 1:
+        staying = [worker.mirror.host for worker in self._running.values() if not worker.dismissed]
+        if len(staying) <= 1:
             return
         for worker in reversed(self._running.values()):
             if worker not in self._seated or worker.dismissed or worker.flow is None:
                 continue
-            host = worker.mirror.host
-            if staying > min(self._most(), self._seats.fair(host)) or self._seats.over(host) > 0:
-                worker.dismissed = True
-                self._seats.dismiss(host)
-                worker.flow.abort(None)
+            host, most = worker.mirror.host, self._most()
+            if len(staying) > most or staying.count(host) > self._seats.fair(host) or self._seats.over(host) > 0:
+                self.dismiss(worker)
                 return
+
+    def dismiss(self, worker: Worker) -> bool:
+        """End a connection that has begun, keeping what it brought; say whether it gives a seat back."""
+        assert worker.flow is not None
+        worker.dismissed = True
+        seated = worker in self._seated
+        if seated:
+            self._seats.dismiss(worker.mirror.host)
+        worker.flow.abort(None)
+        return seated
+
+    async def write_down(self, **extra: object) -> None:
+        """Write more of what the part holds into its journal; see `Checkpoints.amend`."""
+        await self._checkpoints.amend(**extra)
 
     def _pick(self, now: float) -> Mirror | None:
         """Choose the usable mirror with the fewest workers for its worth."""
-        plan = self._transfer.plan
-        assert plan is not None
-        # A further link waits until there is something to hold it against.
-        any_link = not self._running or self._transfer.has_digest or plan.written_total >= OVERLAP
-        usable = [mirror for mirror in self._transfer.mirrors if mirror.usable(now) and (mirror.proven or any_link)]
+        any_link = self._any_link()
+        usable = [
+            mirror
+            for mirror in self._transfer.mirrors
+            if mirror.usable(now) and (mirror.proven or any_link) and self._may_seat(mirror)
+        ]
         if not usable:
             return None
         busy = [worker.mirror for worker in self._running.values()]
         return min(usable, key=lambda mirror: (busy.count(mirror), mirror.failures))
 
+    def _any_link(self) -> bool:
+        """Say whether a further link may begin: it waits until there is something to hold it against."""
+        plan = self._transfer.plan
+        assert plan is not None
+        return not self._running or self._transfer.has_digest or plan.written_total >= OVERLAP
+
+    def _may_seat(self, mirror: Mirror) -> bool:
+        return self._own_seat(mirror) or self._seats.free(mirror.host) > 0
+
+    def _own_seat(self, mirror: Mirror) -> bool:
+        """Say whether the download's own seat is free: it carries the first connection, and later ones to its host."""
+        if not self._running:
+            return True
+        here = mirror.host == self._transfer.download.host
+        return here and all(worker in self._seated for worker in self._running.values())
+
     def _hire(self, mirror: Mirror, now: float) -> bool:
-        # The download's own seat carries its first connection; every further one needs a seat of its own.
-        first = not self._running
-        if not first and not self._seats.take(mirror.host):
+        # Every connection but the one on the download's own seat needs a seat of its own.
+        own = self._own_seat(mirror)
+        seated = not (own and mirror.host == self._transfer.download.host) and self._seats.take(mirror.host)
+        if not (seated or own):
             return False
         segment = self._next_segment(now)
         if segment is None:
-            if not first:
+            if seated:
                 self._seats.give(mirror.host)
             return False
         worker = Worker(self._transfer, mirror, segment)
-        if not first:
+        if seated:
             self._seated.add(worker)
         task = asyncio.get_running_loop().create_task(self._work(worker))
         self._running[task] = worker
@@ -193,9 +229,10 @@ class Crew:
                 answer = await self._serve(worker, segment)
             finally:
                 plan.release(segment, time.monotonic())
+                self._credit(worker.mirror, before, segment.position)
             if answer and answer.ended is not Ended.ENOUGH and segment.position == before and not plan.complete:
                 raise DownloadError(Code.PROTOCOL_ERROR, "The server answered a range with nothing.")
-            if plan.complete or worker.dismissed:
+            if plan.complete or worker.dismissed or not worker.mirror.proven:
                 return
             following = self._next_segment(time.monotonic())
             if following is None:
@@ -203,16 +240,22 @@ class Crew:
             worker.segment = following
 
     async def _serve(self, worker: Worker, segment: Segment) -> Answer | None:
-        """Fetch one segment; None when nothing of it is wanted any more before it was asked for."""
+        """Fetch one segment; None when nothing of it is wanted any more, or nothing can vouch for its link yet."""
         mirror = worker.mirror
-        if not mirror.proven:
-            await self._transfer.prove(mirror)
+        if not mirror.proven and not await self._transfer.prove(mirror):
+            mirror.retry_at = time.monotonic() + ASK_AGAIN
+            return None
         if segment.finished:  # a twin was quicker
             return None
         request = mirror.request(segment.position, segment.bound, if_range=mirror.if_range)
         answer = await worker.stream(request)
         self._settle_length(segment, answer)
         return answer
+
+    def _credit(self, mirror: Mirror, start: int, end: int) -> None:
+        """Keep in mind which of several links brought what; with pieces the worker does so."""
+        if end > start and len(self._transfer.mirrors) > 1 and self._transfer.file.pieces is None:
+            self._transfer.credit(mirror, start, end)
 
     def _settle_length(self, segment: Segment, answer: Answer) -> None:
         """A body without a length ends where its stream did."""
@@ -239,6 +282,7 @@ class Crew:
         opening = not isinstance(future, asyncio.Task)
         if opening and worker.segment is not None:
             plan.release(worker.segment)
+            self._credit(worker.mirror, worker.segment.start, worker.segment.position)
         error = None if future.cancelled() else future.exception()
         if error is None:
             if opening and worker.segment is not None and not future.cancelled():

@@ -40,7 +40,7 @@ class Mirror(Struct, eq=False):
     doubted: bool = False
     """It may have brought the bytes of a bad piece."""
     wrote: SpanSet = field(default_factory=SpanSet)
-    """What it brought, kept only where pieces can be told apart."""
+    """What it brought, kept only where several links bring one file."""
 
     @property
     def if_range(self) -> str:

@@ -1,4 +1,4 @@
-"""Proving bytes: digests of whole files, and overlaps where no validator vouches for a join."""
+"""Proving bytes: what vouches for a join, and the digests of whole files."""
 
 from __future__ import annotations
 
@@ -6,75 +6,18 @@ import asyncio
 import hashlib
 from typing import TYPE_CHECKING
 
-from tui_downloads.core import admission
 from tui_downloads.core.digests import strongest
 from tui_downloads.core.errors import Code, DownloadError
-from tui_downloads.core.resource import Head
 from tui_downloads.core.snapshots import Proof
 from tui_downloads.files.hashing import digest_file
 from tui_downloads.files.publish import Ready, set_aside
-from tui_downloads.transport.base import Flow, Take
 
+from .comparing import Comparing, drop_others
 from .detours import StartOver
 
 if TYPE_CHECKING:
     from .mirror import Mirror
     from .transfer import Transfer
-
-OVERLAP = 64 * 1024
-"""Bytes fetched again at a boundary and compared."""
-SAMPLE = 16 * 1024
-"""Bytes fetched from two links and compared where nothing is here yet."""
-BOUNDARIES = 4
-"""Boundaries that are checked at the most."""
-
-
-class Window:
-    """A sink for a small span of a file; refuses what is not that span."""
-
-    def __init__(self, transfer: Transfer, mirror: Mirror, start: int, end: int) -> None:
-        self._transfer = transfer
-        self._mirror = mirror
-        self._start = start
-        self._end = end
-        self._skip = 0
-        self.data = b""
-
-    def head(self, head: Head, flow: Flow) -> None:
-        asked = admission.Asked(
-            start=self._start,
-            end=self._end,
-            resource=self._mirror.resource,
-            joining=1 if self._mirror.resource is not None else 0,
-            proven=True,
-            url=self._mirror.url,
-        )
-        verdict = admission.judge(asked, head, 0.0)
-        if isinstance(verdict, admission.Accept) and (not verdict.whole or self._start == 0):
-            known = self._transfer.resource
-            if known is not None and verdict.total is not None and known.size not in (None, verdict.total):
-                raise DownloadError(Code.REMOTE_CHANGED, f"its size is {verdict.total}, not {known.size}")
-            self._skip = verdict.skip
-            if self._mirror.resource is None:
-                self._mirror.resource = verdict.resource
-                self._mirror.validator = verdict.resource.validator
-            return
-        if isinstance(verdict, admission.Again | admission.Refuse):
-            raise verdict.error
-        raise DownloadError(Code.REMOTE_CHANGED, "The server does not serve a part of the file.")
-
-    def write(self, chunk: bytes) -> Take:
-        if self._skip:
-            cut = min(self._skip, len(chunk))
-            self._skip -= cut
-            chunk = chunk[cut:]
-        self.data += chunk
-        return Take.ENOUGH if len(self.data) >= self._end - self._start else Take.MORE
-
-    async def fetch(self) -> bytes:
-        request = self._mirror.request(self._start, self._end)
-        await self._transfer.services.transport.fetch(request, self)
-        return self.data[: self._end - self._start]
 
 
 class Prover:
@@ -90,85 +33,57 @@ class Prover:
             StartOver: the bytes differ, or nothing can prove the join.
         """
         transfer = self._transfer
-        if mirror.proven or mirror.validator.strong or transfer.has_digest:
+        # A validator vouches for its own link only: where others brought some of the bytes, the bytes decide.
+        if mirror.proven or transfer.has_digest or (mirror.validator.strong and not _mixed(transfer)):
             mirror.proven = True
             return
-        await self._compare(mirror)
+        await Comparing(transfer).here(mirror)
         mirror.proven = True
         transfer.proof = Proof.UNPROVEN
 
-    async def mirror(self, mirror: Mirror) -> None:
-        """Before another link's bytes are mixed in: its size agrees, and a digest decides or samples agree.
+    async def mirror(self, mirror: Mirror) -> bool:
+        """Before another link's bytes are mixed in: its size agrees, and pieces decide or samples agree.
+
+        False says that the link everything is held against is at work and can't be asked at this moment.
 
         Raises:
             DownloadError: this mirror has another file.
         """
         transfer = self._transfer
-        plan = transfer.plan
-        assert plan is not None
-        if transfer.has_digest:
+        plan, crew = transfer.plan, transfer.crew
+        assert plan is not None and crew is not None
+        if transfer.file.pieces:
             mirror.proven = True
-            return
-        if not plan.written_total:
+            return True
+        if not plan.written_total and all(worker.mirror is mirror for worker in crew.workers()):
             # Nothing is here and nobody else is at work: from here on this link is what the others are held against.
             for other in transfer.mirrors:
                 other.proven = other is mirror
-            return
+            await self._will_mix()
+            return True
         try:
-            await self._compare(mirror)
-            await self._compare_ahead(mirror)
+            comparing = Comparing(transfer)
+            await comparing.here(mirror)
+            if not await comparing.ahead(mirror):
+                return False
         except StartOver as differs:
             mirror.lied = True
             raise DownloadError(
                 Code.REMOTE_CHANGED, f"A mirror has another file: {differs.reason}", retry=False
             ) from None
+        await self._will_mix()
         mirror.proven = True
-        transfer.proof = Proof.UNPROVEN
+        return True
+
+    async def _will_mix(self) -> None:
+        """Remember, for later sessions too, that the bytes come from more than one link."""
+        transfer = self._transfer
         transfer.joined = True
-
-    async def _compare(self, mirror: Mirror) -> None:
-        """Hold what a link serves against what is here."""
-        transfer = self._transfer
-        part, plan = transfer.part, transfer.plan
-        assert part is not None and plan is not None
-        for span in [span for span in plan.done if span.length > 0][-BOUNDARIES:]:
-            start = max(span.start, span.end - OVERLAP)
-            here = await asyncio.to_thread(part.read, start, span.end - start)
-            await self._agrees(mirror, start, here)
-
-    async def _compare_ahead(self, mirror: Mirror) -> None:
-        """Hold what a link serves against what a proven one does where nothing is here yet.
-
-        Files of one family begin alike: what has come so far says little about the rest.
-        """
-        transfer = self._transfer
-        plan, seats = transfer.plan, transfer.services.seats
-        assert plan is not None
-        trusted = next((other for other in transfer.mirrors if other.proven and other.dead is None), None)
-        if trusted is None or plan.size is None:
+        if transfer.has_digest:
             return
-        done = plan.done
-        for start in (plan.size // 2, max(0, plan.size - SAMPLE)):
-            end = min(plan.size, start + SAMPLE)
-            if done.covers(start, end) or not seats.take(trusted.host):
-                continue
-            try:
-                there = await Window(transfer, trusted, start, end).fetch()
-            except DownloadError:
-                continue  # its own workers find out what is wrong with it
-            finally:
-                seats.give(trusted.host)
-            await self._agrees(mirror, start, there)
-
-    async def _agrees(self, mirror: Mirror, start: int, known: bytes) -> None:
-        try:
-            there = await Window(self._transfer, mirror, start, start + len(known)).fetch()
-        except DownloadError as error:
-            if error.code is Code.REMOTE_CHANGED:
-                raise StartOver(error.message) from None
-            raise
-        if known != there:
-            raise StartOver("The bytes on the server differ from the ones here.")
+        transfer.proof = Proof.UNPROVEN
+        if transfer.crew is not None and not _mixed(transfer):
+            await transfer.crew.write_down(mixed=True)
 
     async def ready(self, closed_by_server: bool) -> Ready:
         """Hold the whole file against every digest there is.
@@ -178,6 +93,7 @@ class Prover:
             StartOver: joined bytes were wrong; one more try from the beginning.
         """
         transfer = self._transfer
+        await Comparing(transfer).junctions()
         wanted = self._wanted()
         for algorithm, expected, proof in wanted:
             found = await self._digest(algorithm)
@@ -187,6 +103,7 @@ class Prover:
                 continue
             if transfer.joined:
                 transfer.joined = False
+                drop_others(transfer, f"its bytes and the first link's make no file with the {algorithm} expected")
                 raise StartOver(f"The joined file's {algorithm} digest is wrong.")
             kept = await asyncio.to_thread(self._keep_aside)
             raise DownloadError(
@@ -237,3 +154,8 @@ class Prover:
         path = set_aside(part)
         self._transfer.hand_over()
         return path
+
+
+def _mixed(transfer: Transfer) -> bool:
+    """Say whether the journal tells that several links brought what is here."""
+    return transfer.part is not None and bool(transfer.part.origin.extra.get("mixed"))

@@ -309,7 +309,9 @@ class Transfer:
         self.plan = None
         self.resource = None
         self.joined = False
-        self.mirrors[0].resource = None
+        for mirror in self.mirrors:
+            # What was held against the old bytes says nothing of the new ones.
+            mirror.resource, mirror.proven, mirror.wrote = None, False, SpanSet()
 
     def drop_superseded(self) -> None:
         """Delete the parts of older versions; called when the new file is published."""
@@ -521,9 +523,9 @@ class Transfer:
         told = self.file.digests or (self.resource.digests if self.resource else ())
         return bool(self.settings.checksum or self.file.pieces or (told and self.services.defaults.verify_digests))
 
-    async def prove(self, mirror: Mirror) -> None:
+    async def prove(self, mirror: Mirror) -> bool:
         """Before another link's bytes are mixed in; see `Prover.mirror`."""
-        await Prover(self).mirror(mirror)
+        return await Prover(self).mirror(mirror)
 
     async def fetch_missing(self) -> None:
         """Fetch what was found wrong and forgotten."""
