@@ -127,7 +127,7 @@ def _parse(text: str) -> Link:
     host, port = _place(place, scheme)
     if scheme not in ("http", "https") and _ENCODED_CONTROL.search(path):
         raise _invalid("The link's path has a control character in it.")
-    return Link(
+    link = Link(
         scheme,
         host,
         port,
@@ -137,6 +137,10 @@ def _parse(text: str) -> Link:
         user,
         password,
     )
+    if len(link.url_without_userinfo) > MAX_LENGTH:
+        # What is percent-encoded grows, and what is stored must be read again.
+        raise _invalid(f"The link, percent-encoded, is longer than {MAX_LENGTH} characters.")
+    return link
 
 
 def _check_text(text: str) -> None:
