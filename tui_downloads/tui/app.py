@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from textual import events, work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.command import Provider
+from textual.command import CommandPalette, Provider
 from textual.driver import Driver
 from textual.screen import Screen
 from textual.timer import Timer
@@ -240,6 +240,11 @@ class DownloadsApp(App[int], inherit_bindings=False):
         """Take what was pasted where no field took it; a dialog that is open is finished first."""
         if not self.screen.is_modal:
             self.main.take_paste(event.text)
+
+    def action_command_palette(self) -> None:
+        """Open the palette; it finds more than commands, and says so."""
+        if not CommandPalette.is_open(cast("App[object]", self)):
+            self.push_screen(CommandPalette(placeholder="A command, or a download by name…", id="--command-palette"))
 
     def action_leave(self) -> None:
         """Quit from any screen, with the same guard."""

@@ -12,7 +12,7 @@ from .actions import ACTIONS, Action, shown_keys
 from .glyphs import Glyphs
 from .line_bar import Part
 from .panes import KEYS, TITLES
-from .safe_text import visible
+from .safe_text import elide, visible
 
 SPARK = 16
 LOW = 1 << 30
@@ -52,7 +52,11 @@ def facts(chosen: Filter, info: EngineInfo, *, marked: int, ranging: bool, read_
         said.append((f"{marked} marked ", "accent"))
     if ranging:
         said.append(("range ", "accent"))
-    said.append((f"{visible(info.name)}{' read-only' if read_only else ''}", "muted"))
+    may = " read-only" if read_only else ""
+    if info.name == "remote":
+        said.append((f"attached to {elide(visible(info.endpoint), 40)}{may}", "muted"))
+        return said
+    said.append((f"{'own engine' if info.name == 'embedded' else visible(info.name)}{may}", "muted"))
     said.append((f"http {visible(info.endpoint)}" if info.endpoint else "http off", "muted"))
     return said
 
@@ -65,7 +69,7 @@ def status_parts(snapshot: Snapshot, speeds: Iterable[float], glyphs: Glyphs, *,
     arrow = "↓ " if glyphs.frame else ""
     parts = [Part(f" {arrow}{rate:<10} ", "strong" if totals.speed >= 1 else "muted", "limits_edit")]
     if glyphs.graphs:
-        parts.append(Part(graphs.sparkline(list(speeds), SPARK, glyphs) + "  ", "accent", rank=8))
+        parts.append(Part(graphs.sparkline(list(speeds), SPARK, glyphs) + "  ", "graph", rank=8))
     counts = [
         (totals.active, "active", "text"), (totals.queued, "queued", "muted"), (totals.waiting, "waiting", "warning"),
         (totals.paused, "paused", "muted"),
@@ -85,6 +89,14 @@ def status_parts(snapshot: Snapshot, speeds: Iterable[float], glyphs: Glyphs, *,
         parts.append(
             Part(f"free {figures.size(info.free)} ", "error" if info.free < LOW else "muted", "", 9, right=True)
         )
+    return parts
+
+
+def hints(keys: Iterable[tuple[str, str, str]]) -> list[Part]:
+    """Give keys that stay, with what they do and the action of a click."""
+    parts = [Part(" ")]
+    for key, label, action in keys:
+        parts += [Part(key, "key", action), Part(f" {label}  ", "muted", action)]
     return parts
 
 

@@ -12,6 +12,7 @@ from tui_downloads.core.links import raw_name
 from tui_downloads.core.snapshots import DownloadView
 
 from . import figures
+from .advice import next_step
 from .glyphs import Glyphs
 from .safe_text import elide, pad, visible
 
@@ -19,6 +20,8 @@ Cell = tuple[str, str]
 """Text exactly as wide as its column, and the name of its style."""
 GAP = 1
 SMALLEST_NAME = 16
+SHORTEST_CAUSE = 20
+"""Cells below which the beginning of a cause says nothing."""
 
 STATE_STYLES = {
     State.QUEUED: "muted",
@@ -107,16 +110,16 @@ def _cause(view: DownloadView, context: Context) -> str:
 def _retry(view: DownloadView, context: Context) -> str:
     if view.waiting is not None:
         until = view.waiting.until
-        return "on event" if until is None else f"in {figures.duration(max(0.0, until - context.now))}"
+        return "by itself" if until is None else f"in {figures.duration(max(0.0, until - context.now))}"
     if view.error is None:
         return ""
-    return "resumable" if view.error.resumable and view.done else "from 0"
+    return "resumes" if view.error.resumable and view.done else "restarts"
 
 
 def _start(view: DownloadView, context: Context) -> str:
     if view.start_at is not None and view.start_at > context.now:
         return f"at {figures.moment(view.start_at, context.now)}"
-    return "when a seat is free"
+    return "when free"
 
 
 def _ended_style(view: DownloadView) -> str:
@@ -140,7 +143,7 @@ COLUMNS: dict[str, Column] = {
         Column("host", "Host", 16, 8, lambda v, c: visible(v.host), flexible=1, style=lambda v: "muted", sort="host"),
         Column("priority", "Prio", 4, 5, lambda v, c: f"{v.priority:+d}" if v.priority else "", right=True,
                sort="priority"),
-        Column("start", "Starts", 19, 6, _start, style=lambda v: "muted"),
+        Column("start", "Starts", 15, 6, _start, style=lambda v: "muted"),
         Column("added", "Added", 12, 9, lambda v, c: figures.moment(v.created_at, c.now), right=True,
                style=lambda v: "muted", sort="created"),
         Column("ended", "Ended", 12, 3, lambda v, c: figures.moment(v.finished_at, c.now), right=True,
@@ -211,17 +214,23 @@ def bar(fraction: float | None, width: int, glyphs: Glyphs) -> str:
     return glyphs.full * full + glyphs.half + glyphs.empty * (width - full - 1)
 
 
+def _cause_and_step(cause: str, step: str, width: int, glyphs: Glyphs) -> str:
+    """Join both; the next step is what the reader needs, and the cause is named above, so the cause gives way first."""
+    joint = f" {glyphs.dot} " if cause and step else ""
+    room = width - cell_len(step) - len(joint)
+    if cell_len(cause) <= room:
+        return cause + joint + step
+    if room < SHORTEST_CAUSE:
+        return step
+    return set_cell_size(cause, room - len(glyphs.dots)).rstrip() + glyphs.dots + joint + step
+
+
 def second_line(view: DownloadView, width: int, context: Context) -> str:
     """Give the lower line of a comfortable row: why it stands still, or where it comes from and goes to."""
     dot = f" {context.glyphs.dot} "
     cause = _cause(view, context)
     if cause:
-        step = f"{dot}{view.error.next_step}" if view.error else ""
-        # The next step is what the reader needs, and the cause is named above: the cause gives way first.
-        room = max(width - cell_len(step), width // 3)
-        if cell_len(cause) > room:
-            cause = set_cell_size(cause, room - len(context.glyphs.dots)).rstrip() + context.glyphs.dots
-        text = cause + step
+        text = _cause_and_step(cause, next_step(view.error) if view.error else "", width, context.glyphs)
     else:
         text = dot.join(part for part in (visible(view.host), visible(view.folder)) if part)
     return pad(elide(text, width, dots=context.glyphs.dots), width)

@@ -11,6 +11,7 @@ from tui_downloads.core.links import redact
 from tui_downloads.core.snapshots import ConnectionView, DetailView, DownloadView, Proof
 
 from . import figures, graphs
+from .advice import next_step
 from .columns import STATE_STYLES, bar, shown_name
 from .glyphs import Glyphs
 from .safe_text import elide, pad, safe_text, visible, words
@@ -92,7 +93,7 @@ def _trouble(view: DownloadView, now: float, width: int) -> Iterable[Content]:
     if view.error is not None:
         yield _fact("Cause", view.error.message, width, "$error")
         yield _fact("Code", f"{view.error.code}, fault: {view.error.fault}", width)
-        yield _fact("Next step", view.error.next_step, width)
+        yield _fact("Next step", next_step(view.error), width)
         yield Content("")
     if view.waiting is not None:
         until = view.waiting.until

@@ -53,6 +53,7 @@ class DetailsScreen(Screen[None]):
         self._detail = DetailView(view)
         self._tab = 0
         self._drawn: dict[str, Content] = {}
+        self._loaded = False
 
     def compose(self) -> ComposeResult:
         yield LineBar(id="tabs")
@@ -83,6 +84,7 @@ class DetailsScreen(Screen[None]):
             # It was removed, by this screen or by somebody else.
             self._detail = DetailView(self._detail.download)
         self._main.only = self._detail.download
+        self._loaded = True
         self.draw()
 
     def on_resize(self) -> None:
@@ -108,7 +110,10 @@ class DetailsScreen(Screen[None]):
                 log = detail_text.log(detail, news, half, now)
                 facts += [Content(""), detail_text.title("Log"), *log[: room - len(facts) - 3]]
             self._put("facts", facts)
-            self._put("pictures", detail_text.pictures(detail, half, room, glyphs))
+            self._put("pictures", detail_text.pictures(detail, half, room, glyphs) if self._loaded else [])
+        elif not self._loaded:
+            # What is not here yet is not said to be missing.
+            self._put("lines", [])
         elif self._tab == 1:
             lines = detail_text.connection_lines(detail.connections, inner, glyphs)
             tall = max(3, min(12, height // 3))
@@ -140,7 +145,7 @@ class DetailsScreen(Screen[None]):
             parts.append(Part(f" {number + 1} ", "chosen" if chosen else "key", f"show({number})"))
             parts.append(Part(f"{name} ", "chosen" if chosen else "muted", f"show({number})"))
             parts.append(Part(" ", rank=1))
-        parts.append(Part("details ", "faint", rank=2, right=True))
+        parts.append(Part("details ", "muted", rank=2, right=True))
         self.query_one("#tabs", LineBar).show(parts)
         keymap = self._main.session.settings.keys
         keys = [Part(" ")]

@@ -44,6 +44,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id)
         self._entries: deque[Entry] = deque(maxlen=KEPT)
         self.unseen = 0
+        self.following = True
         self._palette = Palette(self)
 
     @property
@@ -55,26 +56,35 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
         """Give what became of one download, as far as the log reaches back."""
         return [(entry.at, entry.what) for entry in self._entries if entry.id == id]
 
-    @property
-    def following(self) -> bool:
-        return self.scroll_offset.y >= self.max_scroll_y - 1
-
     def add(self, entry: Entry) -> None:
         """Add a line at the bottom."""
-        follow = self.following
         self._entries.append(entry)
         self.virtual_size = Size(self.size.width, len(self._entries))
-        if not self.display or not follow:
+        if not self.display or not self.following:
             self.unseen += 1
             self.post_message(self.Unseen())
-        if self.display and follow:
-            self.scroll_to(y=max(0, len(self._entries) - self.size.height), animate=False, force=True)
         if self.display:
+            self._follow()
             self.refresh()
 
+    def _follow(self) -> None:
+        """Show the newest line, unless somebody looks at older ones."""
+        if self.following:
+            self.scroll_to(y=max(0, len(self._entries) - self.size.height), animate=False, force=True)
+
     def seen(self) -> None:
+        """Hear that the view came into sight."""
         self.unseen = 0
         self.post_message(self.Unseen())
+        self.call_after_refresh(self._follow)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if self.display and self.size.height:
+            self.following = round(new_value) >= len(self._entries) - self.size.height
+            if self.following and self.unseen:
+                self.unseen = 0
+                self.post_message(self.Unseen())
 
     def move_by(self, count: int) -> None:
         self.scroll_to(y=self.scroll_offset.y + count, animate=False, force=True)
@@ -88,6 +98,7 @@ class LogView(ScrollView, can_focus=True, inherit_bindings=False):
 
     def on_resize(self) -> None:
         self.virtual_size = Size(self.size.width, len(self._entries))
+        self._follow()
 
     def _look(self, name: str) -> Style:
         return self._palette["row"] + self._palette[name]

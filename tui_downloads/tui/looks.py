@@ -30,6 +30,7 @@ LOOKS: Mapping[str, Look] = {
     "muted": Look("tui-muted"),
     "faint": Look("tui-faint"),
     "accent": Look("accent"),
+    "graph": Look("tui-graph"),
     "key": Look("accent", bold=True),
     "marked": Look("accent", bold=True),
     "success": Look("success"),

@@ -31,6 +31,8 @@ NOT_OF_A_ROW = frozenset(
     }
 )  # fmt: skip
 """Actions of the groups Downloads and Queue that are not about what is at the cursor."""
+FILTER_KEYS = (("enter", "keep", "filter_take"), ("esc", "clear", "mark_clear"), ("↑↓", "move", ""))
+"""What is possible while a filter is typed: every letter belongs to it."""
 
 
 class MainScreen(DownloadActions):
@@ -74,7 +76,7 @@ class MainScreen(DownloadActions):
                 return any(view.state is State.QUEUED for view in self.targets())
             case "view.details":
                 return self.only is None and self.table is not None and self.table.cursor_view is not None
-            case "view.sort" | "view.reverse" | "view.columns":
+            case "view.sort" | "view.reverse" | "view.columns" | "view.filter" | "view.filter_state":
                 return self.pane != "log"
         return self._possible_here(action, self.targets())
 
@@ -97,12 +99,18 @@ class MainScreen(DownloadActions):
         return True
 
     def show_keys(self) -> None:
+        if self.filtering:
+            self.key_bar.show(bars.hints(FILTER_KEYS))
+            return
         possible = [action for action in ACTIONS if action.short and self.possible(action)]
         self.key_bar.show(bars.key_parts(possible, self.session.settings.keys))
 
     @on(LineBar.Clicked)
     async def _bar_clicked(self, event: LineBar.Clicked) -> None:
-        await self.run_method(event.action)
+        if event.action == "filter_take":
+            self.take_filter()
+        else:
+            await self.run_method(event.action)
 
     async def run_method(self, method: str) -> None:
         """Do what a key would do, if it is possible now."""

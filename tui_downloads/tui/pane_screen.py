@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from msgspec.structs import replace
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
@@ -306,8 +306,19 @@ class PaneScreen(Screen[None]):
     def _filter_typed(self, event: Input.Changed) -> None:
         self.set_filter(event.value)
 
+    @property
+    def filtering(self) -> bool:
+        """Whether a filter is being typed."""
+        return self.is_mounted and self.query_one("#filter").has_focus
+
+    @on(events.DescendantFocus, "#filter")
+    @on(events.DescendantBlur, "#filter")
+    def _filter_focused(self) -> None:
+        self.show_keys()
+
     @on(Input.Submitted, "#filter")
-    def _filter_taken(self) -> None:
+    def take_filter(self) -> None:
+        """Keep the filter and give the keys back to the table."""
         self.query_one("#filter").display = False
         self.show_pane(self.pane)
 

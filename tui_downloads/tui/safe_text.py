@@ -93,6 +93,13 @@ def elide(text: str, width: int, *, dots: str = "…") -> str:
     return _head(text, width - len(dots) - tail) + dots + _tail(text, tail)
 
 
+def elide_end(text: str, width: int, *, dots: str = "…") -> str:
+    """Cut the end off safe text that is wider than `width`: for sentences, whose beginning says most."""
+    if cell_len(text) <= width:
+        return text
+    return _head(text, max(0, width - len(dots))).rstrip() + dots if width > len(dots) else _head(text, width)
+
+
 def _head(text: str, width: int) -> str:
     if text.isascii():
         return text[:width]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -107,7 +108,7 @@ def keymap(path: str) -> tuple[Mapping[str, str], str]:
 
 
 def _bare(text: str) -> str:
-    if text == "unset":
+    if text in ("unset", "[]"):
         return ""
     return text[1:-1].replace('\\"', '"').replace("\\\\", "\\") if text.startswith('"') else text
 
@@ -117,6 +118,11 @@ def _typed(text: str, entry: document.Entry) -> Any:
     if isinstance(entry.default, bool):
         return text.strip().lower() == "true"
     if isinstance(entry.default, tuple):
+        with contextlib.suppress(tomllib.TOMLDecodeError):
+            # As the file has it: the only way to write a part with a comma in it.
+            found = tomllib.loads(f"value = {text}")["value"]
+            if isinstance(found, list):
+                return found
         return [part.strip().strip('"') for part in text.strip().strip("[]").split(",") if part.strip()]
     if text.strip() == "" and entry.default is None:
         return None

@@ -20,7 +20,12 @@ from .dialogs.choice import Choice, ChoiceDialog
 from .fields import SafeInput
 from .line_bar import LineBar, Part
 from .options import SettingEntry, SettingsBook
-from .safe_text import elide, pad, safe_text, typed, visible, words
+from .safe_text import elide, elide_end, pad, safe_text, typed, visible, words
+
+WIDE, VALUE = 108, 32
+"""Cells of a line from which on it holds the explanation, too, and those of the value before it."""
+LOW = 20
+"""Lines of a terminal below which the list needs every one."""
 
 
 class SettingsScreen(Screen[bool]):
@@ -86,12 +91,23 @@ class SettingsScreen(Screen[bool]):
                 self._places.append(None)
             name = pad(elide("  " + _short(entry), name_width), name_width)
             touched = entry.value != entry.default
-            value = elide(visible(entry.value) or "–", width - name_width - 2)
-            options.append(Option(words(name, (value, "bold" if touched else "$tui-muted"))))
+            room = width - name_width - 2
+            value = elide(visible(entry.value) or "–", VALUE - 2 if width >= WIDE else room)
+            look = "bold" if touched else "$tui-muted"
+            if width >= WIDE:
+                # There is room for what each is about, so that nobody has to visit every line.
+                said = elide_end(visible(entry.explanation), room - VALUE)
+                options.append(Option(words(name, (pad(value, VALUE), look), (said, "$tui-muted"))))
+            else:
+                options.append(Option(words(name, (value, look))))
             self._places.append(entry)
         menu.clear_options()
         menu.add_options(options)
         menu.highlighted = min(place, len(options) - 1) if options else None
+
+    @property
+    def _low(self) -> bool:
+        return self.size.height < LOW
 
     @property
     def entry(self) -> SettingEntry | None:
@@ -104,13 +120,18 @@ class SettingsScreen(Screen[bool]):
         entry = self.entry
         if entry is None:
             return
-        lines = [words((entry.key, "bold"), ("" if entry.live else "   from the next start on", "$warning"))]
-        lines.append(words(entry.explanation))
-        lines.append(words(("default: ", "$tui-muted"), (visible(entry.default) or "–", "$tui-muted")))
+        later = "" if entry.live else "   from the next start on"
+        lines = [words((entry.key, "bold"), (later, "$warning"))]
+        lines.append(words(entry.explanation, ("   from the next start on" if self._low and later else "", "$warning")))
+        known = f"default: {visible(entry.default) or '–'}"
         if entry.choices:
-            lines.append(words(("one of: " + ", ".join(entry.choices), "$tui-muted")))
+            known += "   one of: " + ", ".join(entry.choices)
+        lines.append(words((known, "$tui-muted")))
+        if self._low:
+            # The name is read at the cursor; the lines are needed for the list.
+            del lines[0]
         self.query_one("#explanation", Static).update(Content("\n").join(lines))
-        self.query_one("#problem", Static).update("")
+        self._tell("")
 
     @on(OptionList.OptionSelected)
     def _edit(self) -> None:
@@ -143,7 +164,7 @@ class SettingsScreen(Screen[bool]):
         try:
             await asyncio.to_thread(self._book.write, entry.key, value)
         except TuiDownloadsError as error:
-            self.query_one("#problem", Static).update(safe_text(f"{error.message} {error.next_step}", "$error"))
+            self._tell(f"{error.message} {error.next_step}")
             return
         self._changed = True
         await self._read(self.query_one(OptionList).highlighted or 1)
@@ -157,6 +178,11 @@ class SettingsScreen(Screen[bool]):
     async def _read(self, place: int) -> None:
         self._entries = list(await asyncio.to_thread(self._book.entries))
         self._fill(place)
+
+    def _tell(self, problem: str) -> None:
+        line = self.query_one("#problem", Static)
+        line.update(safe_text(problem, "$error"))
+        line.display = bool(problem)
 
     def _close_box(self) -> None:
         self.query_one("#value").display = False

@@ -34,7 +34,7 @@ NARROW = 56
 """Cells below which a verdict is only its first half."""
 DUPLICATES = (("Ask", "ask"), ("Go on with it", "existing"), ("Show it", "focus"), ("Add anyway", "allow"))
 CONFLICTS = (
-    ("As set", ""), ("New name", "rename"), ("Skip", "skip"), ("Overwrite", "overwrite")
+    ("As in settings", ""), ("New name", "rename"), ("Skip", "skip"), ("Overwrite", "overwrite")
 )  # fmt: skip
 STARTS = (("At once", "now"), ("Paused", "paused"), ("At a time", "at"))
 
@@ -101,10 +101,10 @@ class AddDialog(Dialog[Added]):
             *field("Checksum", SafeInput(placeholder="sha256:HEX", id="checksum")),
             *field("Start", Horizontal(start, SafeInput(placeholder="22:30, +2h", id="at"))),
             *field("Speed limit", SafeInput(placeholder="none", id="limit")),
-            *field("Connections", SafeInput(placeholder="as set", type="integer", id="connections")),
-            *field("Same name", Select(CONFLICTS, value="", allow_blank=False, id="conflict", compact=True)),
+            *field("Connections", SafeInput(placeholder="automatic", type="integer", id="connections")),
+            *field("Name taken", Select(CONFLICTS, value="", allow_blank=False, id="conflict", compact=True)),
             *field("Priority", SafeInput(placeholder="0", type="integer", id="priority")),
-            *field("Same link", Select(DUPLICATES, value="ask", allow_blank=False, id="duplicate", compact=True)),
+            *field("Link known", Select(DUPLICATES, value="ask", allow_blank=False, id="duplicate", compact=True)),
             *field("User", SafeInput(id="user")),
             *field("Password", SafeInput(password=True, id="password")),
             *field("Headers", headers),

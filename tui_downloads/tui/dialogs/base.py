@@ -44,10 +44,12 @@ class Dialog(ModalScreen[T]):
 
     def on_mount(self) -> None:
         parts: list[Part] = []
+        last = len(self.hints) - 1
         for place, (key, label, action) in enumerate(self.hints):
-            # The first thing and the last, leaving, stay longest.
-            rank = 1 if place == len(self.hints) - 1 else max(1, place)
-            parts += [Part(key, "key", action, rank), Part(f" {label}   ", "muted", action, rank)]
+            # The first thing and the last, leaving, stay; what is between them gives way from the right.
+            rank = 0 if place in (0, last) else place
+            gap = "" if place == last else "   "
+            parts += [Part(key, "key", action, rank), Part(f" {label}{gap}", "muted", action, rank)]
         self.query_one("#hints", LineBar).show(parts)
 
     @on(LineBar.Clicked)

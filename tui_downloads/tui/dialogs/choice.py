@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from msgspec import Struct
+from rich.cells import cell_len
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.content import Content
@@ -13,9 +14,12 @@ from textual.widget import Widget
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from tui_downloads.tui.safe_text import safe_text, words
+from tui_downloads.tui.safe_text import pad, safe_text, words
 
 from .base import Dialog
+
+ROOM_FOR_NOTES = 70
+"""Cells of a terminal below which a line of a menu is its label alone."""
 
 
 class Choice(Struct, frozen=True):
@@ -50,14 +54,15 @@ class ChoiceDialog(Dialog[str]):
     def body(self) -> Iterable[Widget]:
         if self._lead:
             yield Static(safe_text(self._lead), classes="lead")
-        wide = max(len(choice.label) for choice in self._choices)
+        wide = max(cell_len(choice.label) for choice in self._choices)
+        notes = self.app.size.width >= ROOM_FOR_NOTES
         keys = max(len(choice.shortcut) for choice in self._choices)
         options = []
         for choice in self._choices:
             key = f"{choice.shortcut:<{keys}}  " if keys else ("* " if choice.current else "  ")
-            options.append(
-                Option(words((key, "$accent bold"), choice.label.ljust(wide), (f"   {choice.note}", "$tui-muted")))
-            )
+            note = f"   {choice.note}" if notes and choice.note else ""
+            label = pad(choice.label, wide) if note else choice.label
+            options.append(Option(words((key, "$accent bold"), label, (note, "$tui-muted"))))
         menu = OptionList(*options, compact=True, markup=False)
         current = next((at for at, choice in enumerate(self._choices) if choice.current), 0)
         menu.highlighted = current

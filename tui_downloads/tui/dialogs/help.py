@@ -11,11 +11,12 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui_downloads.tui.actions import ACTIONS, GROUPS, Action, shown_keys
-from tui_downloads.tui.safe_text import pad, words
+from tui_downloads.tui.safe_text import elide, pad, words
 
 from .base import Dialog
 
 KEYS, TITLE, LEFT = 13, 38, 30
+NARROW, FEW_KEYS = 60, 6
 WIDE = 92
 """Cells of a terminal from which on the ids are shown, too."""
 FILTERS = (
@@ -69,7 +70,11 @@ class HelpDialog(Dialog[str]):
         # The id is what a keymap file calls it.
         id = action.id if self.app.size.width >= WIDE else ""
         title = pad(action.title, TITLE) if id else action.title
-        text = words((f"  {pad(keys, KEYS)}", look[0]), (title, look[1]), (id, "$tui-muted"))
+        narrow = self.app.size.width < NARROW
+        left = f" {pad(keys, FEW_KEYS)}" if narrow else f"  {pad(keys, KEYS)}"
+        if narrow:
+            title = elide(title, max(12, self.app.size.width - len(left) - 8))
+        text = words((left, look[0]), (title, look[1]), (id, "$tui-muted"))
         return Option(text, id=action.method)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:

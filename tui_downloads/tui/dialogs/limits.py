@@ -17,16 +17,18 @@ from tui_downloads.tui.fields import SafeInput
 from .base import Dialog, field, problem_line
 
 RATES = (
-    ("rate", "Speed of everything"),
-    ("rate_per_host", "Speed for each host"),
-    ("rate_per_download", "Speed for each download"),
+    ("rate", "Total speed"),
+    ("rate_per_host", "Speed per host"),
+    ("rate_per_download", "Speed per download"),
 )
 COUNTS = (
     ("downloads", "Downloads at once", 1, 1000),
     ("connections", "Connections in all", 1, 10_000),
-    ("per_host", "Connections for a host", 1, 256),
-    ("per_download", "Connections for a download", 1, 64),
+    ("per_host", "Connections per host", 1, 256),
+    ("per_download", "Connections per download", 1, 64),
 )
+NARROW = 60
+"""Cells of a terminal below which long words give way to their beginnings."""
 
 
 def written(rate: int) -> str:
@@ -47,12 +49,14 @@ class LimitsDialog(Dialog[Limits]):
         self._limits = limits
 
     def body(self) -> Iterable[Widget]:
+        narrow = self.app.size.width < NARROW
         children: list[Widget] = []
         for name, label in RATES:
             value = written(getattr(self._limits, name))
             children += field(label, SafeInput(value=value, placeholder="none", id=name))
         for name, label, _, _ in COUNTS:
-            children += field(label, SafeInput(value=str(getattr(self._limits, name)), type="integer", id=name))
+            shown = label.replace("Connections", "Conn.") if narrow else label
+            children += field(shown, SafeInput(value=str(getattr(self._limits, name)), type="integer", id=name))
         yield Grid(*children, classes="form")
         yield problem_line()
 

@@ -12,6 +12,7 @@ from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.links import parse_link
 from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.tui import figures
+from tui_downloads.tui.advice import next_step
 from tui_downloads.tui.fields import SafeInput
 from tui_downloads.tui.safe_text import safe_text, typed, words
 
@@ -34,8 +35,8 @@ class RefreshDialog(Dialog[str]):
         lines = [words((safe_text(view.name or view.url, width=64).plain, "bold"))]
         if view.error:
             lines.append(safe_text(view.error.message, "$error"))
-            lines.append(safe_text(view.error.next_step, "$tui-muted"))
-        kept = f"{figures.size(view.done)} are here and stay where they prove to be the same." if view.done else ""
+            lines.append(safe_text(next_step(view.error), "$tui-muted"))
+        kept = f"{figures.size(view.done)} are here; what is the same under a new link is kept." if view.done else ""
         if kept:
             lines.append(words((kept, "$tui-muted")))
         yield Static(Content("\n").join(lines), classes="lead")
