@@ -45,6 +45,8 @@ class Added(Struct, frozen=True):
     twins: tuple[DownloadView, ...] = ()
     """Downloads that have the same link as one of the requests."""
     duplicate: str = "ask"
+    left_out: int = 0
+    """Lines that could not be added."""
 
 
 def looks_like_links(text: str) -> bool:

@@ -51,7 +51,7 @@ def facts(chosen: Filter, info: EngineInfo, *, marked: int, ranging: bool, read_
     if marked:
         said.append((f"{marked} marked ", "accent"))
     if ranging:
-        said.append(("range ", "accent"))
+        said.append(("range: v ends it ", "accent"))
     may = " read-only" if read_only else ""
     if info.name == "remote":
         said.append((f"attached to {elide(visible(info.endpoint), 40)}{may}", "muted"))

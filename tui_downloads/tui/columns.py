@@ -20,6 +20,10 @@ Cell = tuple[str, str]
 """Text exactly as wide as its column, and the name of its style."""
 GAP = 1
 SMALLEST_NAME = 16
+GOOD_NAME = 28
+"""Cells that most names need to be told apart; what matters less makes room for them."""
+CHEAP = 5
+"""Columns of this rank and above matter less than a name that can be read."""
 SHORTEST_CAUSE = 20
 """Cells below which the beginning of a cause says nothing."""
 
@@ -166,6 +170,19 @@ HISTORY = ("state", "name", "size", "ended", "host", "folder")
 ERRORS = ("code", "name", "size", "percent", "fault", "retry", "ended", "host")
 
 
+def _least_important(chosen: Sequence[Column]) -> Column | None:
+    """Give the column that a name is worth more than."""
+    return max((column for column in chosen if column.rank >= CHEAP), key=lambda column: column.rank, default=None)
+
+
+def _room_for_name(chosen: Sequence[Column], width: int, gap: int) -> int:
+    name = COLUMNS["name"]
+    if name not in chosen:
+        return width
+    spare = width - sum(column.width + gap for column in chosen) + gap
+    return name.width + spare * name.flexible // sum(column.flexible for column in chosen)
+
+
 def place(keys: Sequence[str], width: int, glyphs: Glyphs, gap: int = GAP) -> list[Placed]:
     """Choose which columns fit and how wide each is; the least important give way first."""
     chosen = [COLUMNS[key] for key in keys if key in COLUMNS]
@@ -173,6 +190,8 @@ def place(keys: Sequence[str], width: int, glyphs: Glyphs, gap: int = GAP) -> li
         chosen = [column for column in chosen if column.key != "bar"]
     while len(chosen) > 1 and sum(column.width + gap for column in chosen) - gap > width:
         chosen.remove(max(chosen, key=lambda column: column.rank))
+    while (least := _least_important(chosen)) is not None and _room_for_name(chosen, width, gap) < GOOD_NAME:
+        chosen.remove(least)
     spare = width - sum(column.width + gap for column in chosen) + gap
     shares = sum(column.flexible for column in chosen)
     placed, at = [], 0

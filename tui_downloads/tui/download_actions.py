@@ -66,6 +66,8 @@ class DownloadActions(ViewActions):
     def _added(self, added: Added | None) -> None:
         if added is None or not added.requests:
             return
+        if added.left_out:
+            self.say(f"Left out {count(added.left_out, 'line')} that can't be added.", "warning")
         if not added.twins or added.duplicate in ("allow", "existing", "focus"):
             self._add(added, added.duplicate)
             return

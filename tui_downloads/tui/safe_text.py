@@ -14,6 +14,8 @@ from textual.content import Content
 
 LONGEST = 4096
 """Characters of one text that are looked at; the middle of a longer one is cut out."""
+LONGEST_TAIL = 20
+"""Cells of the end of a text that stay when its middle is cut out."""
 MARKS = 2
 """Combining marks that may follow one character."""
 
@@ -84,12 +86,15 @@ def pad(text: str, width: int, *, right: bool = False) -> str:
 
 
 def elide(text: str, width: int, *, dots: str = "…") -> str:
-    """Cut the middle out of safe text that is wider than `width`; the last 12 cells or a third stay."""
+    """Cut the middle out of safe text that is wider than `width`; as much of the end stays as of the beginning.
+
+    Parts of one thing differ at the end, just before the extension.
+    """
     if (len(text) if text.isascii() else cell_len(text)) <= width:
         return text
     if width <= len(dots) + 2:
         return _head(text, width)
-    tail = min(12, (width - len(dots)) // 3)
+    tail = min(LONGEST_TAIL, (width - len(dots)) // 2)
     return _head(text, width - len(dots) - tail) + dots + _tail(text, tail)
 
 

@@ -173,7 +173,8 @@ class AddDialog(Dialog[Added]):
         rest = len(self._verdicts) - len(lines)
         if rest > 0:
             bad = sum(1 for verdict in self._verdicts if not verdict.ok)
-            lines.append(words((f"  {rest} more, {bad} of all can't be added", "$tui-muted")))
+            said = f"  and {rest} more" + (f"; {bad} of {len(self._verdicts)} can't be added" if bad else "")
+            lines.append(words((said, "$tui-muted")))
         if not lines:
             lines = [words(("  Nothing to add yet.", "$tui-muted"))]
         self.query_one("#verdicts", Static).update(Content("\n").join(lines))
@@ -247,7 +248,8 @@ class AddDialog(Dialog[Added]):
             name = pattern.name if single else (verdict.curl.name or None if verdict.curl else None)
             requests.append(replace(pattern, url=verdict.text, options=options, credentials=credentials, name=name))
         twins = tuple(verdict.twin for verdict in good if verdict.twin)
-        self.dismiss(Added(tuple(requests), twins, str(self.query_one("#duplicate", Select).value)))
+        duplicate = str(self.query_one("#duplicate", Select).value)
+        self.dismiss(Added(tuple(requests), twins, duplicate, len(self._verdicts) - len(good)))
 
     def _pattern(self) -> AddRequest:
         """Read the fields into a request without a link.
