@@ -129,12 +129,14 @@ class Desk:
             await self.standing.hooks.close()
         await self.removing.close()
         await self.services.transport.close()
-        await self.recovery.hand_in()
-        if self.standing is not None:
-            await self.standing.retention.close()
-        await self.services.store.close()
-        self.services.hub.close()
-        self.views.close()
+        try:
+            await self.recovery.hand_in()
+        finally:
+            if self.standing is not None:
+                await self.standing.retention.close()
+            await self.services.store.close()
+            self.services.hub.close()
+            self.views.close()
 
     # Commands over many .............................................................................................
 
