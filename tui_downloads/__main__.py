@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 
 def main() -> int:
     """Run the command line and give its exit code."""
+    _speak_utf8()
+    # While modules are read there is nothing to end in order: Ctrl-C just ends, without a traceback.
+    ours = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if ours:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         from tui_downloads.cli.streams import repair
 
@@ -18,7 +24,23 @@ def main() -> int:
         return 0
     from tui_downloads.cli.main import run
 
-    return run(sys.argv[1:])
+    if ours:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    code = run(sys.argv[1:])
+    if ours:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    return code
+
+
+def _speak_utf8() -> None:
+    """Start again with names in UTF-8 where the locale could not write every name."""
+    if sys.getfilesystemencoding().lower() == "utf-8" or not sys.orig_argv:
+        return
+    import os
+
+    known = sys.stderr.encoding if sys.stderr is not None else "ascii"
+    environment = {"PYTHONIOENCODING": f"{known}:backslashreplace", **os.environ}
+    os.execve(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]], environment)  # noqa: S606
 
 
 if __name__ == "__main__":

@@ -35,6 +35,16 @@ def test_get_makes_the_folder_and_takes_the_name(program: Program, practice) -> 
     assert (program.cwd / "new/deep/mine.bin").stat().st_size == 1000
 
 
+def test_get_takes_a_path_as_the_name(program: Program, practice) -> None:
+    """-o with folders writes there, counted from -d, as curl and aria2 do; a folder is no name."""
+    program("get", "-d", "base", "-o", "deep/mine.bin", practice.file(1000, "one.bin"))
+    assert (program.cwd / "base/deep/mine.bin").stat().st_size == 1000
+    program("get", "-d", "base", "-o", f"{program.cwd}/whole/mine.bin", practice.file(1000, "one.bin"))
+    assert (program.cwd / "whole/mine.bin").stat().st_size == 1000
+    for folder in ("", ".", "new/", "base"):
+        assert "-o " in program("get", "-o", folder, "http://127.0.0.1:1/x", code=2).stderr
+
+
 def test_get_pours_into_stdout(program: Program, practice) -> None:
     """-o - writes the file to stdout and leaves nothing."""
     found = program("get", "-q", "-o", "-", practice.file(1000, "text.txt", type="text/plain"), code=0)
@@ -145,9 +155,9 @@ def test_several_causes_give_the_first_in_order(program: Program, practice) -> N
 
 
 def test_unknown_option_is_named(program: Program) -> None:
-    """2, with the option and the usage."""
+    """2, with the option and where to look."""
     done = program("get", "--nope", "http://x/", code=2)
-    assert "--nope" in done.stderr and "Usage" in done.stderr
+    assert "--nope" in done.stderr and "See: tui-downloads get --help" in done.stderr
 
 
 def test_unwritable_folder_is_a_disk_error(program: Program, practice) -> None:
@@ -162,6 +172,7 @@ def test_skip_counts_as_complete(program: Program, practice) -> None:
     (program.cwd / "a.bin").write_text("mine")
     program("get", "-q", "--on-conflict", "skip", practice.file(1000, "a.bin"))
     assert (program.cwd / "a.bin").read_text() == "mine"
+    assert "skipped" in program("get", "--on-conflict", "skip", practice.file(1000, "a.bin")).stderr
 
 
 def test_a_full_disk_ends_with_nine(program: Program, practice, tmp_path: Path) -> None:
@@ -176,6 +187,20 @@ def test_a_full_disk_ends_with_nine(program: Program, practice, tmp_path: Path) 
         assert not (small / "big.bin").exists()
     finally:
         subprocess.run(["umount", "-l", str(small)], check=True)
+
+
+def test_a_history_that_cant_be_written_is_no_failure(program: Program, practice) -> None:
+    """The file is there: 0, with a line that says what is missing."""
+    program.env["TUI_DOWNLOADS_HOME"] = "/proc/nowhere"
+    done = program("get", practice.file(1000, "a.bin"))
+    assert (program.cwd / "a.bin").stat().st_size == 1000 and "history" in done.stderr
+
+
+def test_a_list_that_is_no_text_is_one_mistake(program: Program) -> None:
+    """Another encoding is named once, not line by line."""
+    (program.cwd / "list").write_bytes("http://a.example/1\nhttp://a.example/2\n".encode("utf-16"))
+    said = program("get", "-i", "list", code=2).stderr
+    assert "UTF-8" in said and len(said.splitlines()) == 1
 
 
 def test_a_hostile_name_reaches_no_terminal(program: Program, practice) -> None:

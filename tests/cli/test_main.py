@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 
@@ -110,3 +111,20 @@ def test_output_that_can_not_be_written_is_told(program: Program) -> None:
             stdout=full, stderr=subprocess.PIPE, text=True, cwd=program.cwd, env=program.environment,
         )  # fmt: skip
     assert done.returncode == 9 and len(done.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_while_modules_are_read_leaves_no_traceback(program: Program) -> None:
+    """Until there is something to end in order, the signal ends the program as it ends any."""
+    script = (
+        "import os, signal, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'tui_downloads.cli.main':\n"
+        "            os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "sys.argv = ['tui-downloads', 'status']\n"
+        "from tui_downloads.__main__ import main\n"
+        "main()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=program.environment, timeout=60)
+    assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")

@@ -88,7 +88,9 @@ def test_options_that_make_no_sense_are_refused(program: Program, options, said)
 
 def test_a_package_is_shown_with_its_files_and_the_choice_can_be_changed(service: Program, practice):
     """`show` lists the files with their states; `change --select` leaves the others out."""
-    files = [{"path": f"d/{name}", "url": practice.file(400_000, name, rate=100_000)} for name in ("a.bin", "b.txt")]
+    # The first would take an hour, so that the choice always comes before its end.
+    links = {"a.bin": practice.file(400_000_000, "a.bin", rate=100_000), "b.txt": practice.file(4000, "b.txt")}
+    files = [{"path": f"d/{name}", "url": link} for name, link in links.items()]
     practice.script["/p.json"] = page(json.dumps({"title": "P", "files": files}), MANIFEST)
     (id,) = service("add", practice.url("/p.json")).stdout.split()
     deadline = time.monotonic() + 60

@@ -51,6 +51,31 @@ def test_a_full_stdout_is_told_once_with_the_code_of_the_disk(program: Program, 
     assert done.stderr.count(b"No space left") == 1 and b"Exception" not in done.stderr
 
 
+@needs_full
+def test_a_full_stderr_stops_no_download(program: Program, practice) -> None:
+    """Talk that nobody can take is dropped; the files and the code are right."""
+    links = [practice.file(1000, "a.bin"), practice.file(1000, "b.bin")]
+    assert shell(program, '"$@" 2> /dev/full', "get", *links).returncode == 0
+    assert {path.name for path in program.cwd.iterdir()} == {"a.bin", "b.bin"}
+
+
+@needs_full
+def test_a_full_stdout_of_get_is_told_with_the_next_step(program: Program, practice) -> None:
+    """`-o -` into what is full: 9."""
+    done = shell(program, '"$@" > /dev/full', "get", "-o", "-", practice.file(1000, "a.bin"))
+    assert done.returncode == 9 and b"Make room" in done.stderr
+
+
+def test_names_are_written_where_the_locale_can_not(program: Program, practice) -> None:
+    """An ASCII locale holds every name, and every name can be listed."""
+    program.env.update(LC_ALL="POSIX", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    link = practice.file(1000, "hä気.bin")
+    program("get", "-q", link)
+    assert os.listdir(os.fsencode(program.cwd)) == ["hä気.bin".encode()]
+    program("add", link, "-o", "hä気.bin")
+    assert "h\\xe4\\u6c17.bin" in program("list").stdout
+
+
 def test_a_reader_that_leaves_interrupts_get(program: Program, practice) -> None:
     """What was read is right; the code says that it was not all."""
     line = '"$@" | head -c 10 | wc -c; exit ${PIPESTATUS[0]}'

@@ -16,7 +16,8 @@ from tui_downloads.core.spec import AddRequest, Options
 
 from . import printed
 from .faces import HELP, json_option, where_of, where_options
-from .link_options import absolute, link_options, requests_of
+from .foreign import Welcoming
+from .link_options import absolute, link_options, place, requests_of
 from .moments import Moment
 from .reach import Reached, Where, run
 
@@ -24,7 +25,7 @@ DUPLICATES = ("allow", "existing", "refuse")
 LOCAL_FILES = ("cacert", "cert", "key")
 
 
-@click.command("add", context_settings=HELP)
+@click.command("add", cls=Welcoming, context_settings=HELP)
 @click.argument("urls", nargs=-1, metavar="[URL]...")
 @link_options
 @click.option(
@@ -71,6 +72,7 @@ def _requests(urls: Sequence[str], curls: Sequence[str], values: dict[str, Any],
     """Make the wishes: links, lists and curl commands, those that were pasted as a link among them."""
     if values["output"] == "-":
         raise click.UsageError("-o - is for get; a service writes files.")
+    place(values, here=not where.remote)
     folder = values["folder"]
     if not where.remote:
         folder = None if folder is None else absolute(folder)

@@ -12,16 +12,17 @@ from typing import Any
 import click
 from msgspec import Struct
 
-from tui_downloads.core.errors import Exit
+from tui_downloads.core.errors import Code, DownloadError, Exit
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.link_list import parse_size
 from tui_downloads.core.spec import AddRequest
 from tui_downloads.engine.embedded import EmbeddedEngine
 
-from .link_options import absolute, link_options, requests_of
+from .foreign import Welcoming
+from .link_options import absolute, link_options, place, requests_of
 from .progress import Reporter, reporter
 from .setup import foreground_setup
-from .streams import mute
+from .streams import mute, unwritten
 
 CHUNK = 2000
 """Links that are handed to the engine at once."""
@@ -52,7 +53,7 @@ def _requests(urls: Sequence[str], values: dict[str, Any], folder: str) -> list[
     return requests
 
 
-@click.command("get", context_settings={"help_option_names": ["-h", "--help"], "show_default": False})
+@click.command("get", cls=Welcoming, context_settings={"help_option_names": ["-h", "--help"], "show_default": False})
 @click.argument("urls", nargs=-1, metavar="URL...")
 @link_options
 @click.option("-j", "--parallel", type=click.IntRange(1, 256), default=16, metavar="N", help="Downloads at once. [16]")
@@ -65,7 +66,10 @@ def command(urls: tuple[str, ...], **values: Any) -> int:
     They go to where you are, or to -d; with -o - the one link is written to stdout. Interrupted, it says how to go
     on: the same command continues from what is there.
     """
+    if values["patterns"] and len(urls) > 1 and "://" not in urls[0]:
+        raise click.UsageError("-P reads patterns in links; the folder goes with -d DIR.")
     to_stdout = values["output"] == "-"
+    place(values)
     folder = absolute(values["folder"] or ".")
     if to_stdout:
         if values["as_json"]:
@@ -127,12 +131,19 @@ class _Run:
                 if isinstance(end, Exception):
                     raise end
         finally:
-            await self._engine.close()
-            self._report.close()
+            await self._close()
         if interrupted:
             self._report.interrupted(self._added - self._ended)
             return Exit.INTERRUPTED
         return min((code for code in self._codes if code != Exit.OK), key=EXIT_ORDER.index, default=Exit.OK)
+
+    async def _close(self) -> None:
+        try:
+            await self._engine.close()
+        except DownloadError as error:  # the files are there all the same
+            self._report.note(f"The history does not learn of this: {error.message}")
+        finally:
+            self._report.close()
 
     async def _work(self) -> None:
         after = 0
@@ -176,6 +187,11 @@ def _pour(path: str) -> None:
     """Write a finished file to stdout."""
     import shutil
 
-    with open(path, "rb") as file:
-        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
-    sys.stdout.buffer.flush()
+    try:
+        with open(path, "rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise DownloadError(Code.DISK_FULL, unwritten(error), next_step="") from error

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.link_list import parse_header, parse_size, read, to_request
+from tui_downloads.core.links import parse_link, redact
 from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
 
-from . import package_options
+from . import foreign, package_options
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -58,6 +59,7 @@ _OPTIONS: list[Callable[[Any], Any]] = [
 
 def link_options(function: F) -> F:
     """Give a command the options of a link."""
+    function = foreign.accepted(function)
     for option in reversed([*_OPTIONS, *package_options.OPTIONS]):
         function = option(function)
     return function
@@ -130,14 +132,20 @@ def lines_of(path: str) -> Iterator[str]:
     Raises:
         DownloadError: INVALID_OPTION; it can't be read.
     """
-    if path == "-":
-        yield from sys.stdin
-        return
     try:
+        if path == "-":
+            yield from map(_text, sys.stdin)
+            return
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
-            yield from file
+            yield from map(_text, file)
     except OSError as error:
         raise DownloadError(Code.INVALID_OPTION, f"The list {path} can't be read: {error.strerror}.") from None
+
+
+def _text(line: str) -> str:
+    if "\0" in line:
+        raise DownloadError(Code.INVALID_OPTION, "The list is not text in UTF-8.", next_step="Save it as such.")
+    return line
 
 
 def requests_of(urls: Sequence[str], values: dict[str, Any], base: AddRequest) -> list[AddRequest]:
@@ -147,6 +155,10 @@ def requests_of(urls: Sequence[str], values: dict[str, Any], base: AddRequest) -
         click.UsageError: options that do not go together.
         DownloadError: INVALID_OPTION or INVALID_URL.
     """
+    if values["ipv4"] and values["ipv6"]:
+        raise click.UsageError("-4 and -6 exclude each other; give one of them.")
+    for mirror in values["mirror"]:
+        _check_mirror(mirror)
     name = None if values["output"] in (None, "-") else values["output"]
     base = replace(
         base,
@@ -176,6 +188,13 @@ def requests_of(urls: Sequence[str], values: dict[str, Any], base: AddRequest) -
     return requests
 
 
+def _check_mirror(url: str) -> None:
+    try:
+        parse_link(url)
+    except DownloadError as error:
+        raise DownloadError(error.code, f"The mirror {redact(url)}: {error.message}") from None
+
+
 def _with_tls(url: str) -> str:
     return f"ftpes{url[3:]}" if url[:6].lower() == "ftp://" else url
 
@@ -186,5 +205,33 @@ def _file(path: str | None) -> str | None:
 
 
 def absolute(folder: str) -> str:
-    """Give a path of this machine as an absolute path."""
-    return os.path.abspath(os.path.expanduser(folder))
+    """Give a path of this machine as an absolute path.
+
+    Raises:
+        DownloadError: FOLDER_UNUSABLE; where we are is gone.
+    """
+    try:
+        return os.path.abspath(os.path.expanduser(folder))
+    except FileNotFoundError:
+        step = "Go to another one, or give a whole path."
+        raise DownloadError(Code.FOLDER_UNUSABLE, "The folder you are in was removed.", next_step=step) from None
+
+
+def place(values: dict[str, Any], *, here: bool = True) -> None:
+    """Take a path that was given as the name apart: its folder counts from that of -d.
+
+    Raises:
+        click.UsageError: it names no file; `here` says that the folders are of this machine.
+    """
+    output = values["output"]
+    if output is None or output == "-":
+        return
+    if not output:
+        raise click.UsageError("-o needs a name.")
+    folder, name = os.path.split(output)
+    whole = os.path.join(values["folder"] or "", folder)
+    if name in ("", ".", "..") or (here and os.path.isdir(os.path.join(absolute(whole), name))):
+        shown = click.format_filename(output)
+        raise click.UsageError(f"-o names a file, and this is a folder: {shown}; the folder goes with -d DIR.")
+    if folder:
+        values["folder"], values["output"] = whole, name

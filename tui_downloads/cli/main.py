@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 from typing import Any
@@ -11,7 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from tui_downloads import __version__
-from tui_downloads.cli.streams import flushed, mute
+from tui_downloads.cli.streams import flushed, mute, tell
 from tui_downloads.core.errors import Exit, TuiDownloadsError
 
 COMMANDS = {
@@ -116,6 +117,8 @@ def root(ctx: click.Context) -> int | None:
 
 def run(args: list[str]) -> int:
     """Run a command line and give its exit code; every failure is one clear line on stderr."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")  # a name that the terminal can't show is no failure
     code, complaint = flushed(_run(args))
     if complaint:
         say(complaint)
@@ -133,8 +136,7 @@ def _run(args: list[str]) -> int:
     except click.exceptions.Exit as end:
         return int(end.exit_code)
     except click.UsageError as error:
-        hint = f"\n{error.ctx.get_usage()}" if error.ctx is not None else ""
-        say(f"{error.format_message()}{hint}")
+        say(_usage(error))
         return Exit.USAGE
     except click.ClickException as error:
         say(error.format_message())
@@ -157,6 +159,15 @@ def _run(args: list[str]) -> int:
     return int(code or 0) if isinstance(code, int) else 0
 
 
+def _usage(error: click.UsageError) -> str:
+    """Say what is wrong with a command line; where click found it, also where to look."""
+    text = error.format_message()
+    for word, meant in (("integer range", "whole number"), ("float range", "number"), ("integer", "whole number")):
+        text = text.replace(f"is not a valid {word}", f"is not a {meant}")
+    found_by_click = type(error) is not click.UsageError or text.startswith("Got unexpected")
+    return f"{text} See: {error.ctx.command_path} --help" if error.ctx is not None and found_by_click else text
+
+
 def _for_screen(args: list[str]) -> bool:
     """Say whether a command line means the screen: it begins with a link, or with the switch of the endpoint."""
     return bool(args) and (args[0] == "--api" or ("://" in args[0] and not args[0].startswith("-")))
@@ -174,4 +185,4 @@ def say(message: str) -> None:
     """Write a line of talk to stderr, with controls made visible."""
     from tui_downloads.cli.text import plain
 
-    sys.stderr.write("tui-downloads: " + "\n".join(plain(line) for line in message.splitlines()) + "\n")
+    tell("tui-downloads: " + "\n".join(plain(line) for line in message.splitlines()) + "\n")

@@ -16,6 +16,7 @@ from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.engine.base import Outcome
 
 from .chosen import SHORT
+from .streams import tell
 from .text import duration, fit, plain, size, width
 
 EXIT_ORDER = (
@@ -49,8 +50,7 @@ def line(text: str) -> None:
 
 def talk(text: str) -> None:
     """Write a line of talk to stderr."""
-    sys.stderr.write(plain(text) + "\n")
-    sys.stderr.flush()
+    tell(plain(text) + "\n")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, gives_way: int = -1) -> None:

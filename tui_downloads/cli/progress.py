@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from typing import TextIO
 
-from tui_downloads.core.errors import TuiDownloadsError
+from tui_downloads.core.errors import Code, TuiDownloadsError
 from tui_downloads.core.lifecycle import RUNNING, State
 from tui_downloads.core.links import redact
 from tui_downloads.core.snapshots import DownloadView, Event
 from tui_downloads.engine.base import Engine
 
+from .streams import tell
 from .text import duration, fit, plain, size
 
 REDRAW = 0.2
 """Seconds between two drawings."""
 ROWS = 12
 """Running files that are drawn at the most."""
+BAR = 12
+"""Cells of a bar; where there is no room for it, and for a name of SHORTEST cells, it is left out."""
+SHORTEST = 10
+OWN_STEPS = {str(Code.DISK_FULL): "Free some space, and run the same command again to go on."}
+"""Next steps that are others here than for a list, which goes on by itself."""
 
 
 class Reporter(ABC):
@@ -41,12 +47,15 @@ class Reporter(ABC):
         files = "1 download" if count == 1 else f"{count} downloads"
         self._talk(f"Stopped with {files} unfinished; what is here is safe. Run the same command again to go on.")
 
+    def note(self, line: str) -> None:
+        """Say what changes nothing about the files."""
+        self._talk(line)
+
     def close(self) -> None:
         """Leave the terminal as it was."""
 
     def _talk(self, line: str) -> None:
-        sys.stderr.write(plain(line) + "\n")
-        sys.stderr.flush()
+        tell(plain(line) + "\n")
 
 
 def reporter(*, json: bool, quiet: bool) -> Reporter:
@@ -55,11 +64,15 @@ def reporter(*, json: bool, quiet: bool) -> Reporter:
         return JsonReporter()
     if quiet:
         return QuietReporter()
-    return TerminalReporter(sys.stderr) if sys.stderr.isatty() else PlainReporter()
+    can_move = os.environ.get("TERM", "dumb") not in ("", "dumb")
+    return TerminalReporter() if sys.stderr.isatty() and can_move else PlainReporter()
 
 
 class QuietReporter(Reporter):
     """Says nothing but errors."""
+
+    def note(self, line: str) -> None:
+        """Say nothing."""
 
     def event(self, event: Event) -> None:
         if event.type == "state" and event.state == State.FAILED:
@@ -110,8 +123,7 @@ class TerminalReporter(Reporter):
     """Draws a line for each running file and one for all, and lets finished files scroll away above them."""
 
     # Mutable state: how many lines are drawn, lines that wait to be printed above them, and totals.
-    def __init__(self, out: TextIO) -> None:
-        self._out = out
+    def __init__(self) -> None:
         self._drawn = 0
         self._above: list[str] = []
         self._next = 0.0
@@ -153,18 +165,20 @@ class TerminalReporter(Reporter):
 
     def _row(self, item: DownloadView, columns: int) -> str:
         figures = _progress(item)
-        name = fit(item.name or item.url, max(10, columns - len(figures) - 16))
-        fraction = item.fraction
-        filled = 0 if fraction is None else int(fraction * 12)
-        bar = "━" * filled + " " * (12 - filled)
-        return f"{name} {bar} {figures}"[: columns - 1]
+        room = columns - len(figures) - 2
+        if room < SHORTEST:
+            return f"{fit(item.name or item.url, max(4, columns - 7))} {_percent(item)}"[: columns - 1]
+        if room < SHORTEST + BAR + 1:
+            return f"{fit(item.name or item.url, room)} {figures}"
+        filled = 0 if item.fraction is None else int(item.fraction * BAR)
+        bar = "━" * filled + " " * (BAR - filled)
+        return f"{fit(item.name or item.url, room - BAR - 1)} {bar} {figures}"
 
     def _draw(self, lines: list[str]) -> None:
         wipe = f"\x1b[{self._drawn}F\x1b[J" if self._drawn else ""
         above = "".join(plain(line) + "\n" for line in self._above)
         self._above = []
-        self._out.write(wipe + above + "".join(line + "\n" for line in lines))
-        self._out.flush()
+        tell(wipe + above + "".join(line + "\n" for line in lines))
         self._drawn = len(lines)
 
     def close(self) -> None:
@@ -177,14 +191,20 @@ class TerminalReporter(Reporter):
 
 
 def _progress(item: DownloadView) -> str:
-    percent = "" if item.fraction is None else f"{item.fraction * 100:3.0f}% "
+    percent = _percent(item)
     whole = f"{size(item.done)}/{size(item.size)}"
-    return f"{percent}{whole} {size(item.speed)}/s {duration(item.eta)} x{item.connections}"
+    return f"{percent}{' ' if percent else ''}{whole} {size(item.speed)}/s {duration(item.eta)} x{item.connections}"
+
+
+def _percent(item: DownloadView) -> str:
+    return "" if item.fraction is None else f"{item.fraction * 100:3.0f}%"
 
 
 def _line(event: Event) -> str:
     """Write what happened to a download; empty for moves that nobody needs to read."""
     if event.state == State.COMPLETE:
+        if event.data.get("skipped"):
+            return f"{event.data.get('path')}: skipped, something of this name is there already"
         proof = event.data.get("proof")
         checked = " (checksum right)" if proof in ("checksum", "digest") else ""
         return f"{event.data.get('path')}: {size(event.data.get('size'))}{checked}"
@@ -193,9 +213,11 @@ def _line(event: Event) -> str:
     if event.state == State.WAITING:
         until = event.data.get("until")
         wait = "" if until is None else f"; next try in {duration(max(0.0, until - time.time()))}"
-        return f"Waiting: {event.data.get('reason')}{wait}"
+        return f"Waiting: {str(event.data.get('reason')).rstrip('.')}{wait}"
     return ""
 
 
 def _failure(event: Event) -> str:
-    return f"Failed: {event.data.get('message')} {event.data.get('next_step')}"
+    message, code = str(event.data.get("message")), str(event.data.get("code"))
+    step = OWN_STEPS.get(code) or event.data.get("next_step")
+    return f"Failed: {message}{'' if message.endswith(('.', '!', '?')) else '.'} {step}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from tui_downloads.engine.lock import EngineLock
 
 NO_TERMINAL = "The screen needs a terminal. In scripts use: tui-downloads get URL, or tui-downloads serve"
+DUMB = "This terminal can't show the screen (TERM=dumb). Use: tui-downloads get URL, or set TERM to what it is"
 API_LISTENER = "127.0.0.1:7878"
 REMEMBERED = "screen.json"
 """What the screen remembers (tab, sort, columns, filter), in the state folder."""
@@ -39,6 +41,8 @@ def open_screen(urls: Sequence[str], *, api: bool = False) -> int:
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise RequestError(Code.INVALID_OPTION, NO_TERMINAL, next_step="")
+    if os.environ.get("TERM") == "dumb":
+        raise RequestError(Code.INVALID_OPTION, DUMB, next_step="")
     house = House.open()
     lock = EngineLock(house.paths.lock)
     try:
@@ -124,11 +128,12 @@ def _own(house: House, lock: EngineLock, urls: Sequence[str], *, api: bool) -> i
             opened=door.open,
         )
     finally:
+        listeners = door.listeners
         door.close()
         asyncio.run(house.engine.close())
         lock.release()
     if keep:
-        _hand_over(house)
+        _hand_over(house, listeners)
     return code
 
 
@@ -153,11 +158,12 @@ def _start(engine: Engine) -> Callable[[], None]:
     return wait
 
 
-def _hand_over(house: House) -> None:
-    """Let a detached service take the work over."""
+def _hand_over(house: House, listeners: Sequence[str]) -> None:
+    """Let a detached service take the work over, and listen where the screen did."""
     from tui_downloads.daemon import spawn
 
-    owner = spawn(["serve"], house.paths.lock)
+    more = [text for text in listeners if text not in house.settings.endpoint.listen]
+    owner = spawn(["serve", *(word for text in more for word in ("--listen", text))], house.paths.lock)
     click.echo(f"Goes on in the background ({owner}); open the screen again with: tui-downloads", err=True)
 
 
@@ -201,7 +207,7 @@ class Door:
 
     async def _serve(self) -> None:
         from tui_downloads.api.server import parse_listener
-        from tui_downloads.daemon import DRAIN, EndpointSwitch, set_up_logs
+        from tui_downloads.daemon import EndpointSwitch, set_up_logs
 
         self._stop = asyncio.Event()
         if self._leaving:
@@ -210,14 +216,21 @@ class Door:
         listen = [API_LISTENER] if self._api and not self._house.settings.endpoint.listen else []
         plan = self._house.plan(listen, what="screen")
         daemon = self._house.daemon(plan, lock=self._lock)
-        await daemon.start()
-        first = plan.listeners[0] if plan.listeners else parse_listener(API_LISTENER)
-        self._daemon, self._switch = daemon, EndpointSwitch(daemon, first)
+        refused = await daemon.join()
+        self._daemon = daemon
+        self._switch = EndpointSwitch(daemon, *(plan.listeners or (parse_listener(API_LISTENER),)))
+        if refused:
+            await self._house.engine.tell(banner=f"HTTP is off. {refused[0]} F4 tries again.")
         try:
             await self._stop.wait()
         finally:
-            if daemon.server is not None:
-                await daemon.server.close(DRAIN)
+            await daemon.leave()
+
+    @property
+    def listeners(self) -> list[str]:
+        """Where it listens on TCP, as `--listen` takes it."""
+        server = getattr(self._daemon, "server", None)
+        return [str(listener) for listener in server.listeners] if server is not None else []
 
     @property
     def listening(self) -> str:
@@ -233,6 +246,7 @@ class Door:
             )
         work = switch.toggle()  # type: ignore[attr-defined]
         said: str = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._loop))
+        await self._house.engine.tell(banner="")
         return said
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import os
 from typing import Any
 
 import click
@@ -11,6 +11,7 @@ import click
 from tui_downloads.core.errors import Exit
 
 from .house import House
+from .streams import tell
 from .text import plain
 
 
@@ -40,8 +41,10 @@ def command(**values: Any) -> int:
         arguments += ["--allow-remote"] if values["allow_remote"] else []
         arguments += [word for name in values["allow_host"] for word in ("--allow-host", name)]
         arguments += ["--allow-download"] if values["allow_download"] else []
-        arguments += ["--tls-cert", values["tls_cert"], "--tls-key", values["tls_key"]] if values["tls_cert"] else []
-        owner = spawn(arguments, house.paths.lock)
+        for name in ("tls_cert", "tls_key"):
+            # The service begins in another folder.
+            arguments += [f"--{name.replace('_', '-')}", os.path.abspath(values[name])] if values[name] else []
+        owner = spawn(arguments, house.paths.lock, say=_passed_on)
         _say(f"Serving in the background: {owner}. Socket: {owner.socket}")
         return Exit.OK
     plan = house.plan(
@@ -59,6 +62,11 @@ def command(**values: Any) -> int:
     return Exit.OK
 
 
+def _passed_on(text: str) -> None:
+    """Say what the service said; where its socket is comes with the rest."""
+    if not text.startswith("Socket: "):
+        _say(text)
+
+
 def _say(text: str) -> None:
-    sys.stderr.write(plain(text) + "\n")
-    sys.stderr.flush()
+    tell(plain(text) + "\n")

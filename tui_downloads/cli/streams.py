@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from typing import TextIO
 
 from tui_downloads.core.errors import Exit
+
+_ASCII = str.maketrans({"━": "=", "·": "-", "…": "...", "“": '"', "”": '"'})
 
 
 def repair() -> None:
@@ -24,10 +27,21 @@ def repair() -> None:
     sys.stderr = sys.stderr or open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
 
 
-def mute() -> None:
-    """Let Python end without complaining that what it had still to say went nowhere."""
+def mute(stream: TextIO | None = None) -> None:
+    """Let Python end without complaining that what it had still to say on a stream, or stdout, went nowhere."""
     with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), (stream or sys.stdout).fileno())
+
+
+def tell(text: str) -> None:
+    """Write talk to stderr; where nobody can take it, it is dropped, and the work goes on."""
+    try:
+        if not (sys.stderr.encoding or "").lower().startswith("utf"):
+            text = text.translate(_ASCII)
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        mute(sys.stderr)
 
 
 def flushed(code: int) -> tuple[int, str]:
@@ -39,5 +53,10 @@ def flushed(code: int) -> tuple[int, str]:
     except OSError as error:
         mute()
         if not code:  # a failure is told already, most often this one
-            return Exit.DISK, f"The output can't be written: {error.strerror}. Make room, or write it elsewhere."
+            return Exit.DISK, unwritten(error)
     return code, ""
+
+
+def unwritten(error: OSError) -> str:
+    """Say that stdout takes nothing, and what to do."""
+    return f"The output can't be written: {error.strerror}. Make room, or write it elsewhere."

@@ -167,7 +167,7 @@ TRAITS: dict[Code, Trait] = {
     Code.CHECKSUM_MISMATCH: Trait(
         Fault.SERVER,
         Exit.CHECKSUM,
-        "Check the expected digest; the file is kept aside. Retry fetches it anew.",
+        "Check the expected digest; a retry fetches the file anew.",
         resumable=False,
     ),
     Code.SOURCE_INVALID: Trait(

@@ -134,6 +134,8 @@ class Manager:
         if download.state is State.COMPLETE:
             path = f"{download.folder}/{download.name}"
             data = {"path": path, "size": download.size, "proof": download.proof.value, "checksum": download.checksum}
+            if download.meta.get("skipped"):
+                data["skipped"] = True
         elif download.state is State.FAILED and download.error is not None:
             error = download.error
             data = {"code": error.code, "message": error.message, "next_step": error.next_step, "exit": error.exit}
