@@ -157,6 +157,7 @@ class ProxyInThread:
     # Mutable state: the thread's loop and what ends it, once it runs.
     def __init__(self, context: ssl.SSLContext | None = None) -> None:
         self.port = 0
+        self.asked: list[str] = []
         self._context = context
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
@@ -173,7 +174,7 @@ class ProxyInThread:
     async def _run(self) -> None:
         self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
         async with Proxy(context=self._context) as proxy:
-            self.port = proxy.port
+            self.port, self.asked = proxy.port, proxy.asked
             self._ready.set()
             await self._over.wait()
 
