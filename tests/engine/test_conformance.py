@@ -192,7 +192,7 @@ async def attempt(bench: Bench, served: Place, usual: Options, option: str, name
 
 def test_the_page_has_every_cell():
     """docs/conformance.md is of this table: every scheme, option and proxy, and nothing left out."""
-    text = PAGE.read_text()
+    text = PAGE.read_text().partition("\n# ")[0]
     for scheme, server in SCHEMES.items():
         section = text.partition(f"## {scheme} ({server})")[2].partition("\n## ")[0]
         assert f"| option | {' | '.join(PROXIES)} |" in section
