@@ -160,7 +160,7 @@ class Transfer:
                     continue
         finally:
             if self.part is not None or self._older.waiting or self._crew_task is not None:
-                await finish(self._stop())
+                await self._end()
 
     async def _opened_anew(self, error: DownloadError) -> bool:
         """After a failed flush go on from what was safe before it; once, unless more became safe meanwhile."""
@@ -316,6 +316,15 @@ class Transfer:
     def drop_superseded(self) -> None:
         """Delete the parts of older versions; called when the new file is published."""
         self._older.drop()
+
+    async def _end(self) -> None:
+        """Stop; whoever is cancelled meanwhile does not take the whole part that was about to be handed over."""
+        try:
+            await finish(self._stop())
+        except asyncio.CancelledError:
+            self._handed_over = False
+            await finish(self._stop())
+            raise
 
     async def _stop(self) -> None:
         """End every connection, make what is here safe, and let go of the part unless it is whole."""
