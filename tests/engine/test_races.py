@@ -221,6 +221,33 @@ async def test_a_whole_file_is_not_published_behind_a_pause(bench, monkeypatch):
     await right(bench, id, "instant.bin")
 
 
+async def test_a_run_that_is_stopped_while_it_puts_its_connections_away_keeps_no_lock(bench, monkeypatch):
+    """A whole part that nobody takes over any more is closed: the next run finds it free."""
+    real, there = transfers.Transfer._stop, threading.Event()
+    go = asyncio.Event()
+
+    async def slow(transfer: Any) -> None:
+        if transfer._handed_over and not go.is_set():
+            there.set()
+            await go.wait()
+        await real(transfer)
+
+    monkeypatch.setattr(transfers.Transfer, "_stop", slow)
+    id = await bench.add(bench.server.file(BIG, "away.bin"))
+    assert await asyncio.to_thread(there.wait, 30)
+
+    async def race() -> None:
+        pausing = asyncio.ensure_future(desk(bench)._pause(desk(bench).manager.downloads[id]))
+        await asyncio.sleep(0)
+        go.set()
+        await pausing
+
+    await on_loop(bench, race())
+    assert (await bench.get(id)).state is State.PAUSED
+    await bench.engine.resume([id])
+    await right(bench, id, "away.bin")
+
+
 async def test_a_server_that_answers_if_range_with_the_whole_file_gets_all_bytes_asked(bench):
     """F10: what the first connection had to give up is asked for by another one."""
     url = bench.server.file(BIG, "ifrange.bin", rate=1_000_000, ifrange="fail")
