@@ -8,19 +8,33 @@ import os
 import shutil
 import signal
 import socket
+import ssl
 import stat
+import subprocess
 import tempfile
 from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from tests.engine.suite import poll
 from tui_downloads.api.server import Listener
 from tui_downloads.api.tokens import Tokens
 from tui_downloads.core.errors import Code, RequestError
-from tui_downloads.daemon import Daemon, EndpointSwitch, OneLine, Plan, describe_owner, make_plan, notify, set_up_logs
+from tui_downloads.daemon import (
+    Daemon,
+    EndpointSwitch,
+    OneLine,
+    Plan,
+    answers,
+    describe_owner,
+    make_plan,
+    notify,
+    set_up_logs,
+)
 from tui_downloads.engine.fake import FakeEngine
+from tui_downloads.engine.lock import EngineLock
 
 
 @pytest.fixture
@@ -40,8 +54,6 @@ def plan(tmp_path: Path, short: Path):
 
 
 def with_tcp(plan, **more):
-    from msgspec.structs import replace
-
     return replace(plan, listeners=(Listener("127.0.0.1", 0, **more),))
 
 
@@ -89,8 +101,6 @@ async def test_no_auth_makes_no_token(plan):
 
 async def test_a_forbidden_listener_leaves_nothing_behind(plan):
     """The engine is closed, the lock is given back, no token was made."""
-    from msgspec.structs import replace
-
     engine = FakeEngine()
     with pytest.raises(RequestError):
         await Daemon(engine, replace(plan, listeners=(Listener("0.0.0.0", 0),))).start()
@@ -135,11 +145,87 @@ async def test_the_screens_switch(plan):
     await daemon.start()
     switch = EndpointSwitch(daemon, Listener("127.0.0.1", 0))
     assert switch.listening == ""
-    assert (await switch.toggle()).startswith("The HTTP endpoint listens at http://127.0.0.1:")
+    said = await switch.toggle()
+    assert said.startswith("The HTTP endpoint listens at http://127.0.0.1:")
+    assert said.endswith(f"Its first token is in {plan.state}/admin-token.")
     assert switch.listening
     assert await switch.toggle() == "The HTTP endpoint is off."
     assert switch.listening == ""
+    assert "token" not in await switch.toggle()
     await daemon.close()
+
+
+async def test_switching_off_sends_away_who_is_connected(plan):
+    """A kept connection asks nothing more; the Unix socket stays."""
+    daemon = Daemon(FakeEngine(), with_tcp(plan, no_auth=True))
+    await daemon.start()
+    async with httpx.AsyncClient(base_url=daemon.addresses[0], trust_env=False) as client:
+        assert (await client.get("/v1/info")).status_code == 200
+        await daemon.close_endpoints()
+        with pytest.raises(httpx.HTTPError):
+            await client.get("/v1/info")
+    assert answers(plan.socket)
+    await daemon.close()
+
+
+async def test_the_screen_keeps_its_engine_when_a_port_is_taken(plan, tmp_path: Path):
+    """Why is said, the Unix socket opens, and neither engine nor lock is given up; later the switch succeeds."""
+    engine, told = FakeEngine(), []
+    await engine.start()
+    lock = EngineLock(plan.lock)
+    lock.acquire("screen", plan.socket)
+
+    async def tell(text: str) -> None:
+        told.append(text)
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = Listener("127.0.0.1", other.getsockname()[1], no_auth=True)
+        daemon = Daemon(engine, replace(plan, listeners=(taken,)), lock=lock, told=tell)
+        (why,) = await daemon.join()
+    assert why == f"Can't listen at 127.0.0.1:{taken.port},no-auth: Address already in use."
+    assert engine.started and lock.held and answers(plan.socket)
+    assert str(taken.port) in await EndpointSwitch(daemon, taken).toggle()
+    assert told == [f"http://127.0.0.1:{taken.port}"]
+    await daemon.leave()
+    assert engine.started and lock.held and not answers(plan.socket)
+    lock.release()
+
+
+def certificate(folder: Path, name: str) -> None:
+    """Make a certificate of its own, and its key."""
+    words = f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN={name}"
+    made = ["-keyout", str(folder / "key"), "-out", str(folder / "certificate")]
+    subprocess.run(["openssl", *words.split(), *made], check=True, capture_output=True)
+
+
+def shown(url: str) -> bytes:
+    """Give the certificate that a listener shows."""
+    host, _, port = url.rpartition("/")[2].partition(":")
+    return ssl.get_server_certificate((host, int(port)), timeout=30).encode()
+
+
+@pytest.mark.servers
+@pytest.mark.may_block
+async def test_sighup_reads_the_certificate_again(plan, tmp_path: Path, server_program):
+    """A renewed certificate is shown without a restart, and a broken one changes nothing."""
+    server_program("openssl")
+    certificate(tmp_path, "one")
+    files = {"tls_cert": str(tmp_path / "certificate"), "tls_key": str(tmp_path / "key")}
+    daemon = Daemon(FakeEngine(), replace(with_tcp(plan), **files))
+    task = asyncio.create_task(daemon.run())
+    await poll(lambda: daemon.addresses and answers(plan.socket))
+    url = daemon.addresses[0]
+    assert await asyncio.to_thread(shown, url) == Path(files["tls_cert"]).read_bytes()
+    certificate(tmp_path, "two")
+    second = Path(files["tls_cert"]).read_bytes()
+    os.kill(os.getpid(), signal.SIGHUP)
+    while await asyncio.to_thread(shown, url) != second:
+        await asyncio.sleep(0.02)
+    Path(files["tls_cert"]).write_text("no certificate")
+    daemon._renew_certificate()
+    assert await asyncio.to_thread(shown, url) == second
+    daemon.stop()
+    await asyncio.wait_for(task, 30)
 
 
 async def test_systemd_is_told(tmp_path: Path, short: Path, monkeypatch):

@@ -12,12 +12,15 @@ import logging
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import IO
 
 from msgspec import Struct, field
 
@@ -29,9 +32,9 @@ from tui_downloads.api.quota import QuotaKeeper
 from tui_downloads.api.server import Listener, Server, check_listener, parse_listener, tls_context
 from tui_downloads.api.settings import ApiSettings
 from tui_downloads.api.tokens import Tokens, write_private
-from tui_downloads.config.paths import Paths
+from tui_downloads.config.paths import HOME, Paths
 from tui_downloads.config.settings import Settings
-from tui_downloads.core.errors import Code, RequestError
+from tui_downloads.core.errors import Code, Exit, RequestError
 from tui_downloads.engine.base import Engine
 from tui_downloads.engine.lock import EngineLock, Owner, held_by
 
@@ -77,6 +80,7 @@ class Daemon:
         safe_settings: SafeSettings | None = None,
         reload: Callable[[], Awaitable[None]] | None = None,
         say: Callable[[str], None] = lambda text: None,
+        told: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
         self.engine = engine
         self.plan = plan
@@ -86,6 +90,7 @@ class Daemon:
         self._safe = safe_settings
         self._reload = reload
         self._say = say
+        self._told = told
         # What is open while the service runs.
         self.lock = lock or EngineLock(plan.lock)
         self.root: Root | None = None
@@ -111,6 +116,7 @@ class Daemon:
             try:
                 await self._listen()
             except BaseException:
+                await self.leave()
                 await self.engine.close()
                 raise
         except BaseException:
@@ -121,29 +127,75 @@ class Daemon:
         plan = self.plan
         for listener in plan.listeners:
             self._permit(listener)
-        tls = tls_context(plan.tls_cert, plan.tls_key) if plan.tls_cert else None
-        key = signing_key(Path(plan.state) / "links.key")
+        server = self._serve(tls_context(plan.tls_cert, plan.tls_key) if plan.tls_cert else None)
+        await server.start(plan.listeners)
+        try:
+            for address in self.addresses:
+                self._say(f"Listening at {address}")
+            await self._tell()
+            # Last, so that whoever finds the socket finds everything open.
+            if plan.socket:
+                await server.open_socket(Path(plan.socket))
+        except BaseException:
+            await server.close(0.0)
+            raise
+
+    def _serve(self, tls: ssl.SSLContext | None) -> Server:
+        """Put the API before the engine; nothing listens yet."""
         self.root = build(
             self.engine,
             auth=self.auth,
-            settings=plan.api,
-            key=key,
+            settings=self.plan.api,
+            key=signing_key(Path(self.plan.state) / "links.key"),
             dialects=self._dialects,
             safe_settings=self._safe or SafeSettings(self.engine),
         )
-        self.server = Server(self.root, socket_path=Path(plan.socket) if plan.socket else None, tls=tls)
-        await self.server.start(plan.listeners)
+        self.server = Server(self.root, tls=tls)
         self._keeper = asyncio.create_task(QuotaKeeper(self.root.context).run(), name="quotas")
-        for address in self.addresses:
-            self._say(f"Listening at {address}")
+        return self.server
+
+    async def join(self) -> list[str]:
+        """Open the doors of an engine that somebody else keeps, under a lock that they hold: the screen's.
+
+        The Unix socket always opens; TCP listeners that can't are left out, and why is given, a sentence for each.
+
+        Raises:
+            RequestError: the Unix socket can't be opened.
+        """
+        server = self._serve(None)
+        await server.start()
+        await server.open_socket(Path(self.plan.socket))
+        refused = []
+        for listener in self.plan.listeners:
+            try:
+                await self.open_endpoint(listener)
+            except RequestError as error:
+                log.warning("the endpoint stays closed: %s", error.message)
+                refused.append(error.message)
+        return refused
+
+    async def leave(self) -> None:
+        """Close the doors; engine and lock are somebody else's to close."""
+        if self._keeper is not None:
+            self._keeper.cancel()
+            await asyncio.gather(self._keeper, return_exceptions=True)
+            self._keeper = None
+        if self.server is not None:
+            await self.server.close(DRAIN)
+            self.server = None
 
     def _permit(self, listener: Listener) -> None:
         """Check a listener, and make the first token where it needs one."""
         check_listener(listener, allow_remote=self.plan.allow_remote, tokens=True)
         if not listener.no_auth:
-            path = ensure_admin_token(self.tokens, Path(self.plan.state) / "admin-token")
+            path = ensure_admin_token(self.tokens, self.admin_token)
             if path is not None:
                 self._say(f"Made an administrator's token; it is in {path}")
+
+    @property
+    def admin_token(self) -> Path:
+        """Where the first token is put."""
+        return Path(self.plan.state) / "admin-token"
 
     async def open_endpoint(self, listener: Listener) -> str:
         """Listen at one more address while running, and give its URL (the screen's switch).
@@ -154,12 +206,23 @@ class Daemon:
         if self.server is None:
             raise RequestError(Code.NO_SERVICE, "The service does not run.")
         self._permit(listener)
-        return await self.server.open(listener)
+        if self.plan.tls_cert and self.server.tls is None:
+            self.server.tls = tls_context(self.plan.tls_cert, self.plan.tls_key)
+        address = await self.server.open(listener)
+        await self._tell()
+        return address
 
-    async def close_endpoint(self, listener: Listener) -> None:
-        """Stop listening at an address."""
+    async def close_endpoints(self) -> None:
+        """Stop listening on TCP, and send away who came in there."""
         if self.server is not None:
-            await self.server.shut(listener)
+            for listener in self.server.listeners:
+                await self.server.shut(listener)
+            await self._tell()
+
+    async def _tell(self) -> None:
+        """Say in the engine's view where TCP listens."""
+        if self._told is not None:
+            await self._told(", ".join(self.addresses))
 
     def stop(self) -> None:
         """Ask `run` to end; a second time hurries it."""
@@ -168,14 +231,8 @@ class Daemon:
 
     async def close(self) -> None:
         """Stop listening, let the engine write its checkpoint, give the lock back; bounded in time."""
-        if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
-            self._keeper = None
         try:
-            if self.server is not None:
-                await self.server.close(DRAIN)
-                self.server = None
+            await self.leave()
             async with asyncio.timeout(CLOSE):
                 await self.engine.close()
         except TimeoutError:
@@ -204,18 +261,31 @@ class Daemon:
                 loop.remove_signal_handler(number)
 
     def _hangup(self) -> None:
-        if self._reload is not None:
-            task = asyncio.ensure_future(self._reloaded(self._reload))
-            task.add_done_callback(lambda done: done.exception())
+        task = asyncio.ensure_future(self._reloaded())
+        task.add_done_callback(lambda done: done.exception())
 
-    async def _reloaded(self, reload: Callable[[], Awaitable[None]]) -> None:
+    async def _reloaded(self) -> None:
         notify("RELOADING=1")
         try:
-            await reload()
+            if self._reload is not None:
+                await self._reload()
             log.info("the settings were read again")
         except Exception as exc:
             log.error("the settings could not be read again and stay as they were: %s", exc)
+        self._renew_certificate()
         notify("READY=1")
+
+    def _renew_certificate(self) -> None:
+        """Read the certificate again, for the connections that come; a broken one changes nothing."""
+        plan, server = self.plan, self.server
+        if server is None or server.tls is None:
+            return
+        try:
+            # Tried apart first: a context that took a certificate and not its key would serve nobody.
+            tls_context(plan.tls_cert, plan.tls_key)
+            server.tls.load_cert_chain(plan.tls_cert, plan.tls_key or None)
+        except (RequestError, OSError) as exc:
+            log.error("the certificate could not be read again and stays as it was: %s", exc)
 
 
 def make_plan(
@@ -232,9 +302,14 @@ def make_plan(
     """Give the plan that settings and flags make together.
 
     Raises:
-        RequestError: INVALID_OPTION; a listener can't be read.
+        RequestError: INVALID_OPTION; a listener can't be read, or a key has no certificate.
     """
     endpoint = settings.endpoint
+    certificate, key = tls[0] or endpoint.tls_cert, tls[1] or endpoint.tls_key
+    if key and not certificate:
+        raise RequestError(
+            Code.INVALID_OPTION, "There is a TLS key and no certificate.", next_step="Give the certificate: --tls-cert"
+        )
     api = ApiSettings(
         allow_hosts=(*endpoint.allow_hosts, *allow_hosts),
         allow_origins=endpoint.allow_origins,
@@ -254,8 +329,8 @@ def make_plan(
         folder=settings.folder or paths.downloads,
         listeners=tuple(parse_listener(text) for text in (*endpoint.listen, *listen)),
         allow_remote=allow_remote,
-        tls_cert=tls[0] or endpoint.tls_cert,
-        tls_key=tls[1] or endpoint.tls_key,
+        tls_cert=certificate,
+        tls_key=key,
         api=api,
         what=what,
     )
@@ -344,40 +419,70 @@ def notify(state: str) -> None:
         channel.send(state.encode())
 
 
-def spawn(arguments: Sequence[str], lock: str, *, seconds: float = 15.0) -> Owner:
+def spawn(
+    arguments: Sequence[str], lock: str, *, say: Callable[[str], None] = lambda text: None, seconds: float = 15.0
+) -> Owner:
     """Start a service of its own session that outlives us, and wait until it holds the lock and answers.
 
-    `arguments` are those of the program, such as `["serve"]`. Used by `serve --daemon` and by "keep in background".
+    `arguments` are those of the program, such as `["serve"]`. What it says until then is passed on to `say`. Used by
+    `serve --daemon` and by "keep in background".
 
     Raises:
-        RequestError: IN_USE or NO_SERVICE; it did not come up.
+        RequestError: it did not come up, and why.
     """
     null = subprocess.DEVNULL
-    child = subprocess.Popen(
-        [sys.executable, "-m", "tui_downloads", *arguments],
-        stdin=null,
-        stdout=null,
-        stderr=null,
-        start_new_session=True,
-        close_fds=True,
-        cwd="/" if os.sep == "/" else None,
-    )
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        owner = held_by(lock)
-        if owner is not None and owner.pid == child.pid and (not owner.socket or answers(owner.socket)):
-            return owner
-        if child.poll() is not None:
-            if owner is not None:
-                raise RequestError(
-                    Code.IN_USE,
-                    f"The state folder is in use by {owner}.",
-                    next_step="Attach to it with: tui-downloads attach, or stop it first.",
-                )
-            raise RequestError(Code.NO_SERVICE, "The service ended at once.", next_step="Look into its log.")
-        time.sleep(0.05)
+    with tempfile.TemporaryFile() as said:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "tui_downloads", *arguments],
+            stdin=null,
+            stdout=null,
+            stderr=said,
+            start_new_session=True,
+            close_fds=True,
+            env=_environment(),
+            cwd="/" if os.sep == "/" else None,
+        )
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            owner = held_by(lock)
+            if owner is not None and owner.pid == child.pid and (not owner.socket or answers(owner.socket)):
+                for line in _lines(said):
+                    say(line)
+                return owner
+            if child.poll() is not None:
+                raise _stillborn(child.returncode, owner, _lines(said))
+            time.sleep(0.05)
     child.terminate()
     raise RequestError(Code.NO_SERVICE, "The service did not come up.", next_step="Look into its log.")
+
+
+def _environment() -> dict[str, str]:
+    """Give our environment to a process that begins in another folder."""
+    found = dict(os.environ)
+    if home := found.get(HOME, ""):
+        found[HOME] = os.path.abspath(os.path.expanduser(home))
+    return found
+
+
+def _lines(file: IO[bytes]) -> list[str]:
+    """Read what a service said."""
+    file.seek(0)
+    return [line for line in file.read(64 * 1024).decode("utf-8", "replace").splitlines() if line.strip()]
+
+
+def _stillborn(status: int, owner: Owner | None, said: Sequence[str]) -> RequestError:
+    """Say why a service ended at once."""
+    if owner is not None:
+        return RequestError(
+            Code.IN_USE,
+            f"The state folder is in use by {owner}.",
+            next_step="Attach to it with: tui-downloads attach, or stop it first.",
+        )
+    code = {Exit.USAGE: Code.INVALID_OPTION, Exit.IN_USE: Code.IN_USE}.get(status, Code.NO_SERVICE)
+    if said:
+        # Its sentence has the next step in it.
+        return RequestError(code, f"The service did not start: {said[-1]}", next_step=" ")
+    return RequestError(code, "The service ended at once.", next_step="Look into its log.")
 
 
 def answers(path: str) -> bool:
@@ -396,10 +501,9 @@ def answers(path: str) -> bool:
 class EndpointSwitch:
     """The screen's switch of the HTTP endpoint."""
 
-    def __init__(self, daemon: Daemon, listener: Listener) -> None:
+    def __init__(self, daemon: Daemon, *listeners: Listener) -> None:
         self._daemon = daemon
-        self._listener = listener
-        self._on = listener in daemon.plan.listeners
+        self._listeners = listeners
 
     @property
     def listening(self) -> str:
@@ -412,10 +516,11 @@ class EndpointSwitch:
         Raises:
             RequestError: the address is taken or not allowed.
         """
-        if self._on:
-            await self._daemon.close_endpoint(self._listener)
-            self._on = False
+        if self._daemon.addresses:
+            await self._daemon.close_endpoints()
             return "The HTTP endpoint is off."
-        address = await self._daemon.open_endpoint(self._listener)
-        self._on = True
-        return f"The HTTP endpoint listens at {address}."
+        known = self._daemon.tokens.list()
+        for listener in self._listeners:
+            await self._daemon.open_endpoint(listener)
+        made = "" if self._daemon.tokens.list() == known else f" Its first token is in {self._daemon.admin_token}."
+        return f"The HTTP endpoint listens at {self.listening}.{made}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import socket
 import subprocess
 from pathlib import Path
 
@@ -128,11 +130,25 @@ def test_completion_answers(program: Program) -> None:
     assert program().stdout.split() == ["plain,set", "plain,show"]
 
 
+def test_serve_daemon_passes_on_what_the_service_says(program: Program) -> None:
+    """Where it listens and where the first token is; and why it did not start, in one line."""
+    said = program("serve", "--daemon", "--listen", "127.0.0.1:0").stderr
+    assert "Listening at http://127.0.0.1:" in said
+    assert "Made an administrator's token; it is in " in said
+    pid = program.json("status")["owner"]["pid"]
+    os.kill(pid, signal.SIGTERM)
+    until(lambda: program.json("status")["owner"] is None, "the end")
+    assert "--allow-remote" in program("serve", "--daemon", "--listen", "0.0.0.0:0", code=2).stderr
+    assert "no certificate" in program("serve", "--daemon", "--tls-key", "key.pem", code=2).stderr
+    taken = socket.create_server(("127.0.0.1", 0))
+    with taken:
+        place = f"127.0.0.1:{taken.getsockname()[1]}"
+        assert f"Can't listen at {place}" in program("serve", "--daemon", "--listen", place, code=10).stderr
+
+
 @pytest.mark.skipif(os.name == "nt", reason="Unix signals")
 def test_serve_daemon_outlives_its_starter(program: Program) -> None:
     """It answers when the command returns, and SIGTERM ends it."""
-    import signal
-
     program("serve", "--daemon")
     owner = program.json("status")["owner"]
     os.kill(owner["pid"], signal.SIGTERM)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -154,6 +155,27 @@ def test_hangup_of_the_screen_checkpoints(place: Home, terminal, origin: Practic
         assert view(client, id)["done"] >= before
         reaches(client, id, "complete")
     assert digest_of(place.downloads / name) == digest(name, SIZE)
+
+
+def test_a_taken_port_is_told_and_the_screen_goes_on(place: Home, terminal):
+    """The endpoint stays closed and why is said; engine, lock and Unix socket are there, and F4 tries again."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        place.write_settings(f'[endpoint]\nlisten = ["127.0.0.1:{port},no-auth"]\n')
+        screen = terminal()
+        screen.shows("HTTP is off. Can't listen at", str(port))
+        with client_of(place) as client:
+            assert client.get("/v1/info").json()["me"]["scope"] == "admin"
+        assert place.owner_pid() == screen.child.pid
+    screen.child.send("\x1bOS")
+    screen.read_until(lambda: answers_at(port), "the endpoint")
+    screen.read_until(lambda: "HTTP is off" not in screen.text, "the end of the banner")
+
+
+def answers_at(port: int) -> bool:
+    """Say whether somebody listens at a port."""
+    with socket.socket() as channel:
+        return channel.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_a_second_start_attaches_to_the_first_screen(place: Home, terminal, origin: PracticeServer):

@@ -28,10 +28,14 @@ from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from tui_downloads import wire
 from tui_downloads.core.errors import Code, RequestError
 
 from .app import Root
 from .auth import Door, network_of
+from .guard import HEADERS
+from .problem import body as problem_body
+from .problem import of_status
 from .settings import ApiSettings
 
 log = logging.getLogger(__name__)
@@ -156,6 +160,23 @@ class Protocol(H11Protocol):
             extensions: dict[str, Any] = self.scope.setdefault("extensions", {})
             extensions["tui_downloads.abort"] = self.abort
 
+    def send_400_response(self, msg: str) -> None:
+        """Tell what is no HTTP as problem details; a header that is too large as 431."""
+        full = len(self.conn.trailing_data[0]) > (self.config.h11_max_incomplete_event_size or 0)
+        told = of_status(431, "The header is too large.") if full else of_status(400, "This is no valid HTTP request.")
+        body = wire.to_bytes(problem_body(told))
+        headers = [
+            (b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode()),
+            (b"connection", b"close"), *HEADERS,
+        ]  # fmt: skip
+        with contextlib.suppress(h11.LocalProtocolError):
+            # An answer that is on its way already can't be taken back; then the connection only ends.
+            start = h11.Response(status_code=told.status, headers=headers, reason=told.title.encode())
+            self.transport.write(self.conn.send(start) or b"")
+            self.transport.write(self.conn.send(h11.Data(data=body)) or b"")
+            self.transport.write(self.conn.send(h11.EndOfMessage()) or b"")
+        self.transport.close()
+
     def look_at_reader(self, now: float) -> None:
         """Cut the connection if an answer waits for a reader who takes next to nothing.
 
@@ -206,23 +227,28 @@ class Server:
 
     def __init__(self, root: Root, *, socket_path: Path | None = None, tls: ssl.SSLContext | None = None) -> None:
         self._root = root
-        self._tls = tls
+        self.tls = tls
         self.socket_path = socket_path
         self.state = ServerState()
-        # What listens, with the door it opens, and the clock of the Date header.
-        self._listening: dict[str, tuple[asyncio.Server, Listener | None]] = {}
+        # What listens, with the door it opens and how it speaks, and the clock of the Date header.
+        self._listening: dict[str, tuple[asyncio.Server, Listener | None, Config]] = {}
         self._clock: asyncio.TimerHandle | None = None
 
     @property
     def addresses(self) -> list[str]:
         """Say where TCP listens, ports as they really are, as URLs."""
-        scheme = "https" if self._tls else "http"
+        scheme = "https" if self.tls else "http"
         out = []
-        for server, listener in self._listening.values():
+        for server, listener, _ in self._listening.values():
             if listener is not None and server.sockets:
                 host, port = server.sockets[0].getsockname()[:2]
                 out.append(f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}")
         return out
+
+    @property
+    def listeners(self) -> list[Listener]:
+        """Give the TCP listeners that are open."""
+        return [listener for _, listener, _ in self._listening.values() if listener is not None]
 
     async def start(self, listeners: list[Listener] | tuple[Listener, ...] = ()) -> None:
         """Open the Unix socket and the listeners.
@@ -234,8 +260,8 @@ class Server:
         # Begun before anybody can ask, so that the first reader hears what comes and not all that was.
         self._root.context.news.start()
         try:
-            if self.socket_path is not None and hasattr(socket, "AF_UNIX"):
-                await self._open_socket(self.socket_path)
+            if self.socket_path is not None:
+                await self.open_socket(self.socket_path)
             for listener in listeners:
                 await self.open(listener)
         except BaseException:
@@ -252,34 +278,55 @@ class Server:
         door = Door(kind, listener.dialect, listener.host, listener.port)
         loop = asyncio.get_running_loop()
         try:
-            factory = self._factory(door)
-            late = self._root.context.settings.header_deadline if self._tls else None
+            factory, config = self._factory(door)
+            late = self._root.context.settings.header_deadline if self.tls else None
             server = await loop.create_server(
-                factory, listener.host, listener.port, ssl=self._tls, backlog=256, ssl_handshake_timeout=late
+                factory, listener.host, listener.port, ssl=self.tls, backlog=256, ssl_handshake_timeout=late
             )
         except KeyError:
             raise RequestError(Code.INVALID_OPTION, f"There is no dialect {listener.dialect[:40]!r}.") from None
         except OSError as exc:
-            reason = exc.strerror or "not possible"
+            # asyncio puts the address into its own sentence; ours has it already.
+            reason = os.strerror(exc.errno) if exc.errno else "not possible"
             raise RequestError(Code.IN_USE, f"Can't listen at {listener}: {reason}.") from exc
-        self._listening[str(listener)] = (server, listener)
+        self._listening[str(listener)] = (server, listener, config)
         return self.addresses[-1]
 
-    async def shut(self, listener: Listener) -> None:
-        """Stop listening at one address; running requests go on."""
-        server, _ = self._listening.pop(str(listener), (None, None))
-        if server is not None:
-            server.close()
+    async def shut(self, listener: Listener, grace: float = 2.0) -> None:
+        """Stop listening at one address; requests that run there have `grace` seconds to end."""
+        server, _, config = self._listening.pop(str(listener), (None, None, None))
+        if server is None:
+            return
+        server.close()
+        for connection in self._of(config):
+            connection.shutdown()
 
-    async def _open_socket(self, path: Path) -> None:
+        def cut() -> None:
+            for connection in self._of(config):
+                connection.transport.abort()
+
+        asyncio.get_running_loop().call_later(grace, cut)
+
+    def _of(self, config: Config | None) -> list[Any]:
+        """Give the connections that came in by one door; each door has a Config of its own."""
+        return [found for found in self.state.connections if found.config is config and found.transport is not None]
+
+    async def open_socket(self, path: Path) -> None:
+        """Open the Unix socket, where the system has them.
+
+        Raises:
+            RequestError: IN_USE or STATE_UNUSABLE.
+        """
+        if not hasattr(socket, "AF_UNIX"):
+            return
         prepare_socket_folder(path)
         await _remove_stale(path)
-        server = await asyncio.get_running_loop().create_unix_server(
-            self._factory(Door("socket")), sock=_bind_private(path), backlog=256
-        )
-        self._listening[str(path)] = (server, None)
+        factory, config = self._factory(Door("socket"))
+        server = await asyncio.get_running_loop().create_unix_server(factory, sock=_bind_private(path), backlog=256)
+        self.socket_path = path
+        self._listening[str(path)] = (server, None, config)
 
-    def _factory(self, door: Door) -> Any:
+    def _factory(self, door: Door) -> tuple[Any, Config]:
         settings = self._root.context.settings
         config = Config(
             self._root.open(door),
@@ -297,7 +344,7 @@ class Server:
         config.load()
         kind = type("Protocol", (Protocol,), {"settings": settings})
         loop = asyncio.get_running_loop()
-        return lambda: kind(config=config, server_state=self.state, app_state={}, _loop=loop)
+        return (lambda: kind(config=config, server_state=self.state, app_state={}, _loop=loop)), config
 
     def _tick(self) -> None:
         self.state.default_headers = [(b"date", formatdate(time.time(), usegmt=True).encode())]
@@ -309,7 +356,7 @@ class Server:
 
     async def close(self, grace: float = 5.0) -> None:
         """Stop listening, let running requests end for `grace` seconds, then cut them off."""
-        for server, _ in self._listening.values():
+        for server, _, _ in self._listening.values():
             server.close()
         await self._root.close()
         for connection in list(self.state.connections):

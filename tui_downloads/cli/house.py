@@ -105,6 +105,7 @@ class House(Struct):
             lock=lock,
             reload=self.reload,
             say=say if callable(say) else (lambda text: None),
+            told=lambda text: self.engine.tell(endpoint=text),
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
@@ -295,6 +295,10 @@ class Desk:
         defaults = replace(defaults, folder=self.setup.folder)
         self.services.defaults = defaults
         self.manager.reaches.change(defaults)
+
+    async def tell(self, facts: Mapping[str, str]) -> None:
+        self.views.describe(**facts)
+        self.views.publish()
 
     async def set_rules(self, rules: Rules) -> None:
         if self.standing is None:

@@ -202,6 +202,10 @@ class EmbeddedEngine(Engine):
         """Change what a download gets that says nothing itself; it holds for every run that begins from here on."""
         await self._call(self._at.set_defaults(defaults))
 
+    async def tell(self, **facts: str) -> None:
+        """Change what the view says of the engine: `endpoint`, where HTTP listens; `banner`, a sentence for people."""
+        await self._call(self._at.tell(facts))
+
     async def set_rules(self, rules: Rules) -> None:
         """Change hooks, categories, names, the schedule and how much is remembered.
 
