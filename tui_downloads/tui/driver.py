@@ -6,13 +6,18 @@ remembers that the picture is behind; when the terminal reads again, the app pai
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import queue
 import termios
 import time
+from collections.abc import Callable
+from functools import partial
 
 from textual.drivers import linux_driver
 from textual.drivers._writer_thread import WriterThread
+
+from .pasting import PasteParser
 
 _ALIKE = {
     "─━═╌┄–—": "-", "│┃║▌▐▎▊▏▕": "|", "┌┐└┘├┤┬┴┼╭╮╰╯╔╗╚╝": "+", "▁▂▃▄▅▆▇█▔▀░▒▓": " ", "…": "~", "▼": "v", "▲": "^",
@@ -25,6 +30,11 @@ PUSH_TITLE, POP_TITLE = "\x1b[22;2t", "\x1b[23;2t"
 NO_PROGRESS = "\x1b]9;4;0;\x07"
 PATIENCE = 2.0
 """Seconds that a stalled terminal is given to take what restores it."""
+
+
+def _forgiving(encoding: str) -> Callable[[], codecs.IncrementalDecoder]:
+    """Give a decoder that survives what is not text: by default one wrong byte ends the program."""
+    return partial(codecs.getincrementaldecoder(encoding), errors="replace")
 
 
 class PatientWriter(WriterThread):
@@ -78,8 +88,10 @@ class PatientDriver(linux_driver.LinuxDriver):
     """Frames, scroll bars and arrows of Textual's own widgets are written with ASCII."""
 
     def start_application_mode(self) -> None:
-        # The driver makes its writer from this module-level name and offers no other way.
+        # The driver makes its writer, parser and decoder from these module-level names and offers no other way.
         linux_driver.WriterThread = PatientWriter  # type: ignore[attr-defined]
+        linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
+        linux_driver.getincrementaldecoder = _forgiving  # type: ignore[attr-defined, assignment]
         session = getattr(self._app, "session", None)
         self._ascii = session is not None and not session.glyphs.frame
         super().start_application_mode()  # type: ignore[no-untyped-call]
