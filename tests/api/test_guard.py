@@ -60,7 +60,20 @@ async def test_scopes_are_kept_on_every_route(made):
 
 
 @pytest.mark.parametrize(
-    "host", ["evil.example", "localhost.evil.example", "", "127.0.0.1.evil", "localhost.", "[::2]"]
+    "host",
+    [
+        "evil.example",
+        "localhost.evil.example",
+        "",
+        "127.0.0.1.evil",
+        "localhost.",
+        "[::2]",
+        "[::1]evil",
+        "[::1]:x",
+        "127.0.0.1@evil.example",
+        "127.0.0.1:",
+        "localhost:123456",
+    ],
 )
 async def test_a_foreign_host_is_refused(made, host):
     """S30: DNS rebinding points a name at us that we do not know, and a token does not help it."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
+import os
+import re
 
 import pytest
+from starlette.responses import Response
 
 from tests.api.service import finished, own
 from tui_downloads.api.auth import Door
+from tui_downloads.api.native.idempotency import Idempotency
 from tui_downloads.core.lifecycle import State
 
 
@@ -57,6 +61,26 @@ async def test_an_idempotent_add_is_done_once(made):
     assert (await client.post("/v1/downloads", json={**body, "priority": 1}, headers=key)).status_code == 422
     await made.client("bob").post("/v1/downloads", json=body, headers=key)
     assert len(made.engine.snapshot().downloads) == 2
+
+
+async def test_kept_answers_are_bounded():
+    """By bytes: the oldest go first, and what is kept is small."""
+    once = Idempotency(lambda: 0.0, seconds=60, keys=100, most=3000)
+    calls = []
+
+    async def act():
+        calls.append(1)
+        return Response(os.urandom(1000))
+
+    first = await once.once("ann", "k0", b"", act)
+    assert (await once.once("ann", "k0", b"", act)).body == first.body
+    for n in range(1, 4):
+        await once.once("ann", f"k{n}", b"", act)
+    assert len(calls) == 4
+    await once.once("ann", "k3", b"", act)
+    assert len(calls) == 4
+    await once.once("ann", "k0", b"", act)
+    assert len(calls) == 5
 
 
 async def test_a_failed_idempotent_add_may_be_sent_again(made):
@@ -198,12 +222,44 @@ async def test_limits_are_an_administrators(made):
     assert (patched.json()["limits"]["rate"], patched.json()["limits"]["downloads"]) == (5, 3)
 
 
+SAMPLE = re.compile(
+    r'([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{((?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*)\})? '
+    r"([+-]?(?:[0-9.]+(?:e[+-]?[0-9]+)?|Inf|NaN))"
+)
+
+
+def exposed(text: str) -> dict[str, float]:
+    """Read Prometheus' text form 0.0.4 as strictly as it is defined, and give each sample."""
+    kinds, samples, group = {}, {}, ""
+    assert text.endswith("\n") and "\r" not in text
+    for line in text.splitlines():
+        if line.startswith("# "):
+            _, word, name, rest = line.split(" ", 3)
+            assert word in ("HELP", "TYPE") and rest
+            if word == "TYPE":
+                # Once for each metric, before its first sample.
+                assert rest in ("counter", "gauge") and name not in kinds
+                kinds[name], group = rest, name
+            continue
+        found = SAMPLE.fullmatch(line)
+        assert found is not None, line
+        name, labels, value = found.groups()
+        # All samples of a metric stand together.
+        assert name == group and (name, labels) not in samples, line
+        assert kinds[name] != "counter" or name.endswith("_total")
+        samples[name, labels] = float(value)
+    return {name + (f"{{{labels}}}" if labels else ""): value for (name, labels), value in samples.items()}
+
+
 async def test_metrics_are_prometheus_text(made):
-    """Gauges with help."""
+    """Every line is held against the format; the type says its version."""
     finished(made, "a.txt", b"x")
-    text = (await made.client("root").get("/metrics")).text
-    assert 'tui_downloads_downloads{state="complete"} 1\n' in text
-    assert "# TYPE tui_downloads_speed_bytes gauge\n" in text
+    answer = await made.client("root").get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    found = exposed(answer.text)
+    assert found['tui_downloads_downloads{state="complete"}'] == 1
+    assert found["tui_downloads_speed_bytes"] == 0
+    assert found["tui_downloads_free_bytes"] == made.engine.snapshot().info.free
 
 
 async def test_health_tells_nothing(made):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.api.service import finished, own
+from tui_downloads.api.native import files
 from tui_downloads.api.serve_file import NotServable, RangeRefused, open_below, parse_ranges
 from tui_downloads.core.lifecycle import State
 
@@ -149,6 +152,20 @@ async def test_the_digest_of_a_file(made, id):
 
     answer = await made.client("ann").get(f"/v1/downloads/{id}/files/1/digest")
     assert answer.json()["sha256"] == hashlib.sha256(DATA).hexdigest()
+
+
+async def test_a_digest_is_computed_once(made, id, monkeypatch):
+    """For all who ask for the same file, and again when the file is another."""
+    computed = []
+    monkeypatch.setattr(files, "digest", lambda opened: computed.append(opened.close()) or "x")
+    client, path = made.client("ann"), f"/v1/downloads/{id}/files/1/digest"
+    for _ in range(2):
+        assert {answer.status_code for answer in await asyncio.gather(*(client.get(path) for _ in range(8)))} == {200}
+    assert len(computed) == 1
+    view = made.engine.snapshot().downloads[id]
+    os.utime(Path(view.folder, view.name), (1, 1))
+    await client.get(path)
+    assert len(computed) == 2
 
 
 async def test_descriptors_are_given_back(made, id):

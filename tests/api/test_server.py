@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import stat
 import sys
@@ -181,6 +182,36 @@ async def test_ten_thousand_headers_are_refused(strict):
 async def test_nonsense_is_refused(strict, request_):
     """Two hosts, a foreign host, none, TLS where none is, two lengths."""
     assert (await talk(strict, request_))[9:12] in (b"400", b"401", b"403", b"")
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: a\0b\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", 400),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: +5\r\n\r\nabcde", 400),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: xchunked\r\n\r\n0\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 100_000, 431),
+    ],
+)
+async def test_what_is_no_http_is_told_as_a_problem(strict, request_, status):
+    """RFC 9457 below the dialects too, with the security fields, and the connection ends."""
+    head, _, body = (await talk(strict, request_)).partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 %d " % status)
+    assert b"content-type: application/problem+json\r\n" in head and b"x-content-type-options: nosniff" in head
+    assert json.loads(body)["status"] == status
+
+
+async def test_a_body_with_two_lengths_ends_the_connection(live):
+    """What a proxy may have taken for the next request is not answered (RFC 9112, 6.1)."""
+    hidden = f"GET /v1/info HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {live.secrets['root']}\r\n\r\n"
+    request = (
+        "POST /v1/downloads HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 4\r\n"
+        f"Authorization: Bearer {live.secrets['root']}\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n{hidden}"
+    )
+    answer = await talk(live, request.encode())
+    assert answer.startswith(b"HTTP/1.1 400 ") and answer.count(b"HTTP/1.1 ") == 1
 
 
 async def test_connections_are_limited(strict):

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.api.service import finished, service
-from tests.engine.suite import poll
+from tests.engine.suite import poll as look
 from tui_downloads.api.server import Listener
 from tui_downloads.core.errors import Code, Forbidden, RequestError
 from tui_downloads.core.lifecycle import State
@@ -23,6 +23,11 @@ from tui_downloads.remote.pull import pull
 
 ALONE = "127.31.7.5" if sys.platform == "linux" else "127.0.0.1"
 """A loopback address where nobody else takes a port that is free for a moment, and where nobody calls from."""
+
+
+async def poll(true):
+    """Wait until something is true, as long as a busy machine may take."""
+    await look(true, 60.0)
 
 
 @pytest.fixture
@@ -106,6 +111,8 @@ async def test_the_service_restarts_under_the_screen(tmp_path: Path):
     (tmp_path / "tokens.json").rename(tmp_path / "kept")
     async with service(tmp_path, listeners=[Listener(ALONE, port)], engine=second):
         (tmp_path / "kept").rename(tmp_path / "tokens.json")
+        # The pause between two tries has grown meanwhile; whoever watches the screen may ask at once.
+        await engine.reconnect()
         await poll(lambda: list(engine.snapshot().downloads) == [new])
         await poll(lambda: not engine.snapshot().info.stale)
         await poll(lambda: "gap" in heard)

@@ -7,6 +7,7 @@ known, so that strangers can't make us hold megabytes. Nothing here looks at X-F
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +22,7 @@ from .settings import ApiSettings
 
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "[::1]"})
+_HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@/\s]+)(?::[0-9]{1,5})?")
 METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE"
 
 HEADERS: tuple[tuple[bytes, bytes], ...] = (
@@ -60,6 +62,9 @@ def check(scope: Scope, headers: Headers, door: Door, settings: ApiSettings) -> 
         return of_status(431, "There are too many header fields.", CLOSE)
     if sum(len(key) + len(value) for key, value in fields) > settings.max_header_bytes:
         return of_status(431, "The header is too large.", CLOSE)
+    if "transfer-encoding" in headers and "content-length" in headers:
+        # Two readers may see two different ends of such a body (RFC 9112, 6.1): request smuggling.
+        return of_status(400, "The body has two lengths.", CLOSE)
     if not host_allowed(scope, door, settings):
         return of_status(403, "This host name is not allowed; add it with --allow-host.")
     if not origin_allowed(headers, settings):
@@ -77,7 +82,10 @@ def host_allowed(scope: Scope, door: Door, settings: ApiSettings) -> bool:
         return True
     if len(hosts) != 1:
         return False
-    name = _without_port(hosts[0])
+    found = _HOST.fullmatch(hosts[0])
+    if found is None:
+        return False
+    name = found[1]
     known = {host.lower() for host in settings.allow_hosts}
     return name in LOOPBACK or name in known or hosts[0] in known or name in _own_names(scope, door)
 
@@ -87,13 +95,6 @@ def _own_names(scope: Scope, door: Door) -> set[str]:
     server = scope.get("server")
     names = {door.host, str(server[0]) if server else ""} - {"", "0.0.0.0", "::"}  # noqa: S104
     return {f"[{name}]" if ":" in name else name.lower() for name in names}
-
-
-def _without_port(host: str) -> str:
-    if host.startswith("["):
-        return host.partition("]")[0] + "]"
-    name, colon, port = host.rpartition(":")
-    return name if colon and port.isdigit() else host
 
 
 def origin_allowed(headers: Headers, settings: ApiSettings) -> bool:

@@ -63,6 +63,8 @@ class OpenFile(Struct):
     modified: float
     etag: str
     type: str
+    version: str = ""
+    """Tells this content of this file from every other: device, and all that the etag has."""
 
     def close(self) -> None:
         """Close the file; again is harmless."""
@@ -116,7 +118,8 @@ def open_below(folder: str, path: str, name: str) -> OpenFile:
         if not stat.S_ISREG(status.st_mode):
             raise NotServable("The file is not there.", gone=True)
         etag = f'"{status.st_ino:x}-{status.st_size:x}-{status.st_mtime_ns:x}"'
-        found = OpenFile(fd, name, status.st_size, status.st_mtime, etag, content_type(name))
+        version = f"{status.st_dev:x}-{etag}-{status.st_ctime_ns:x}"
+        found = OpenFile(fd, name, status.st_size, status.st_mtime, etag, content_type(name), version)
         fd = -1
         return found
     except (OSError, ValueError):

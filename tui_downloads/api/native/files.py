@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+from collections import OrderedDict
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
@@ -35,6 +36,10 @@ BYTES[206] = BYTES[200]
 BYTES[304] = {"description": "Not changed"}
 
 
+REMEMBERED = 1024
+"""Digests that are not computed again while their file is the same."""
+
+
 def digest(opened: OpenFile) -> str:
     """Compute the SHA-256 of an open file, and close it."""
     found, at = hashlib.sha256(), 0
@@ -45,6 +50,32 @@ def digest(opened: OpenFile) -> str:
     finally:
         opened.close()
     return found.hexdigest()
+
+
+class Digests:
+    """SHA-256 of files: each is computed once for all who ask while it is the same, two at a time."""
+
+    # Mutable state: the work for each version of a file, done or not, the newest last.
+    def __init__(self) -> None:
+        # Hashing costs a core; callers wait for one another and not for the disk of all of them.
+        self._turn = asyncio.Semaphore(2)
+        self._known: OrderedDict[str, asyncio.Task[str]] = OrderedDict()
+
+    async def of(self, opened: OpenFile) -> str:
+        """Give the digest of an open file, and close it."""
+        work = self._known.get(opened.version)
+        if work is None or (work.done() and (work.cancelled() or work.exception() is not None)):
+            work = self._known[opened.version] = asyncio.create_task(self._compute(opened))
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        else:
+            opened.close()
+        # Shielded: others may wait for it, and the thread closes the file also for a client who has left.
+        return await asyncio.shield(work)
+
+    async def _compute(self, opened: OpenFile) -> str:
+        async with self._turn:
+            return await asyncio.to_thread(digest, opened)
 
 
 def router(context: Context) -> APIRouter:
@@ -75,8 +106,7 @@ def _files(routes: APIRouter, context: Context) -> None:
 
 
 def _digests(routes: APIRouter, context: Context) -> None:
-    # Hashing costs a core; callers wait for one another and not for the disk of all of them.
-    hashing = asyncio.Semaphore(2)
+    digests = Digests()
 
     @routes.get(
         "/v1/downloads/{id}/files/{file}/digest",
@@ -85,11 +115,9 @@ def _digests(routes: APIRouter, context: Context) -> None:
     )
     async def get_digest(request: Request, id: Id, file: Number) -> object:
         detail = await context.engine_for(session_of(request)).get(id)
-        async with hashing:
-            opened = await open_download(detail, file)
-            # Shielded, because the thread closes the file, also for a client who has left.
-            found = await asyncio.shield(asyncio.ensure_future(asyncio.to_thread(digest, opened)))
-        return answer({"sha256": found, "etag": opened.etag, "size": opened.size})
+        opened = await open_download(detail, file)
+        facts = {"etag": opened.etag, "size": opened.size}
+        return answer({"sha256": await digests.of(opened), **facts})
 
 
 def _links(routes: APIRouter, context: Context) -> None:
