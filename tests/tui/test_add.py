@@ -110,3 +110,12 @@ async def test_a_duplicate_can_go_on(rig):
         await fill(r, "https://two.example/held.zip")
         await r.press("f10", "c")
         assert r.asked("resume") == [(r.id("held.zip"),)]
+
+
+async def test_lines_that_are_left_out_are_told(rig):
+    """Enter adds what can be added, and nobody has to guess what became of the rest."""
+    async with rig() as r:
+        r.main.take_paste("https://a.example/1.iso\nnot a link\nhttps://a.example/2.iso")
+        await r.settle()
+        await r.press("f10")
+        assert "Left out 1 line that can't be added." in r.said

@@ -88,3 +88,25 @@ async def test_the_log_tells_the_states_of_the_session(rig):
         await r.pilot.pause(0.1)
         await r.press("enter", "4")
         assert "paus" in r.shown().split("added")[0]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+@pytest.mark.parametrize("keys", [("G",), ("j",) * 12, ("pagedown", "ctrl+d", "pagedown", "ctrl+d")])
+async def test_what_is_below_the_fold_can_be_reached(rig, size, keys):
+    """On a narrow terminal the pictures stand below the facts."""
+    async with rig(size=size) as r:
+        r.engine.tick(3)
+        await r.press("enter")
+        assert "peak" not in r.shown()
+        await r.press(*keys)
+        assert ("peak" in r.shown()) or (keys[0] == "j" and "Segments" in r.shown())
+
+
+@pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 12)])
+async def test_a_map_is_as_wide_as_its_page(rig, size):
+    """A line of it that is broken is a map that can't be read."""
+    async with rig(size=size) as r:
+        r.engine.tick(3)
+        await r.press("enter", "2")
+        lines = [line.strip(" ▁▂▃▄▅▆▇") for line in r.shown().split("\n") if "░" in line and "missing" not in line]
+        assert len({len(line) for line in lines}) == 1

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from textual.content import Content
 
-from tui_downloads.core.lifecycle import State
+from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.links import redact
 from tui_downloads.core.snapshots import ConnectionView, DetailView, DownloadView, Proof
 
@@ -14,7 +14,7 @@ from . import figures, graphs
 from .advice import next_step
 from .columns import STATE_STYLES, bar, shown_name
 from .glyphs import Glyphs
-from .safe_text import elide, pad, safe_text, visible, words
+from .safe_text import elide, elide_end, pad, safe_text, visible, words
 
 LABEL = 13
 COLORS = {
@@ -30,8 +30,8 @@ PROOFS = {
 }
 
 
-def heading(view: DownloadView, width: int, glyphs: Glyphs) -> list[Content]:
-    """Give two lines: the name, and where it stands."""
+def heading(view: DownloadView, width: int, glyphs: Glyphs, split: int = 0) -> list[Content]:
+    """Give two lines: the name, and where it stands; with `split` the bar begins there and takes the rest."""
     style = COLORS[STATE_STYLES[view.state]]
     state = f"{glyphs.states[view.state]} {view.state.value}".strip()
     facts = [state, figures.percent(view.fraction), figures.speed(view.speed)]
@@ -42,10 +42,11 @@ def heading(view: DownloadView, width: int, glyphs: Glyphs) -> list[Content]:
         kept.pop()
     said = "   ".join(kept)
     line = [words((said, style))]
-    room = width - len(said) - 3
+    gap = max(3, split - len(said))
+    room = width - len(said) - gap
     if glyphs.graphs and room >= 10:
-        line.append(_bar(view.fraction, min(60, room), glyphs, style))
-    return [words((elide(shown_name(view), width), "bold")), Content("   ").join(line)]
+        line += [Content(" " * gap), _bar(view.fraction, room if split else min(60, room), glyphs, style)]
+    return [words((elide(shown_name(view), width), "bold")), Content("").join(line)]
 
 
 def _bar(fraction: float | None, width: int, glyphs: Glyphs, style: str) -> Content:
@@ -117,9 +118,12 @@ def pictures(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> lis
     return lines
 
 
-def title(text: str, note: str = "") -> Content:
-    """Write a small heading."""
-    return words((text, "bold $accent"), (f"   {note}", "$tui-muted")) if note else words((text, "bold $accent"))
+def title(text: str, note: str = "", width: int = 0) -> Content:
+    """Write a small heading; a note that does not fit into `width` loses its end."""
+    if not note:
+        return words((text, "bold $accent"))
+    said = elide_end(note, max(0, width - len(text) - 3)) if width else note
+    return words((text, "bold $accent"), (f"   {said}", "$tui-muted"))
 
 
 def segments(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[Content]:
@@ -144,7 +148,7 @@ def segments(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> lis
         (glyphs.shades[4], "$tui-graph"), (" here  ", "$tui-muted"), (glyphs.shades[3], "$success bold"),
         (" arriving  ", "$tui-muted"), (glyphs.shades[1], "$tui-muted"), (" missing", "$tui-muted"),
     )  # fmt: skip
-    return [title("Segments", note), *lines, legend]
+    return [title("Segments", note, width), *lines, legend]
 
 
 def connection_lines(connections: tuple[ConnectionView, ...], width: int, glyphs: Glyphs) -> list[Content]:
@@ -170,20 +174,27 @@ def speed(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[C
     """Give the speed graph with its peak and mean."""
     samples = detail.speeds
     if not samples:
-        return [title("Speed"), words(("Nothing has been measured yet.", "$tui-muted"))]
+        ended = detail.download.state in ENDED
+        said = "Nothing was measured: it ended too soon." if ended else "Nothing has been measured yet."
+        return [title("Speed"), words((said, "$tui-muted"))]
     mean = sum(samples) / len(samples)
     note = f"peak {figures.speed(max(samples)) or '0'}, mean {figures.speed(mean) or '0'}, {len(samples)} s"
     drawn = graphs.speed_graph(samples, width, height, glyphs)
-    return [title("Speed", note), *(words((line, "$tui-graph")) for line in drawn)]
+    return [title("Speed", note, width), *(words((line, "$tui-graph")) for line in drawn)]
 
 
 def files(detail: DetailView, width: int, glyphs: Glyphs) -> list[Content]:
     """Give a line for each file."""
     lines = [title("Files", f"{len(detail.files)}")]
     for view in detail.files[:2000]:
-        done = figures.percent(view.done / view.size if view.size else None)
-        state = "left out" if not view.selected else view.state
-        head = f"{figures.size(view.size):>9} {done:>5}  {state:<13}"
+        part, state = (view.done / view.size if view.size else None), view.state
+        if len(detail.files) == 1:
+            # The only file stands where its download stands.
+            part, state = detail.download.fraction, detail.download.state.value
+        done = figures.percent(part)
+        state = "left out" if not view.selected else state
+        head = f"{figures.size(view.size):>9} {done:>5}  "
+        head += f"{state:<13}" if width >= len(head) + 30 else ""
         lines.append(words((head, "$tui-muted"), elide(visible(view.path or view.original), max(8, width - len(head)))))
         if view.error is not None:
             lines.append(words((" " * 18 + visible(view.error.message), "$error")))

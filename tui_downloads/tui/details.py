@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from tui_downloads.core.errors import TuiDownloadsError
@@ -28,6 +29,8 @@ FORWARDED = (
     "download.again", "download.undo", "queue.raise", "queue.lower", "limits.edit", "file.copy_url", "file.copy_path",
     "file.open", "file.folder", "app.help", "app.palette", "view.freeze",
 )  # fmt: skip
+WIDE = 100
+"""Cells of a terminal from which on facts and pictures stand side by side."""
 FOOTER = ("download.pause", "download.cancel", "download.retry", "file.copy_url", "file.open", "app.help")
 
 
@@ -39,10 +42,12 @@ class DetailsScreen(Screen[None]):
         Binding("right_square_bracket,tab", "tab(1)", "Next tab"),
         Binding("left_square_bracket,shift+tab", "tab(-1)", "Previous tab"),
         *(Binding(str(number), f"show({number - 1})", show=False) for number in range(1, len(TABS) + 1)),
-        Binding("j", "scroll(1)", show=False),
-        Binding("k", "scroll(-1)", show=False),
-        Binding("g", "edge(0)", show=False),
-        Binding("G", "edge(1)", show=False),
+        Binding("down,j", "scroll(1)", show=False),
+        Binding("up,k", "scroll(-1)", show=False),
+        Binding("pagedown,ctrl+d", "page(1)", show=False),
+        Binding("pageup,ctrl+u", "page(-1)", show=False),
+        Binding("g,home", "edge(0)", show=False),
+        Binding("G,end", "edge(1)", show=False),
         *(Binding(BY_ID[id].keys, f"forward('{BY_ID[id].method}')", BY_ID[id].title, show=False) for id in FORWARDED),
     ]
 
@@ -59,11 +64,11 @@ class DetailsScreen(Screen[None]):
         yield LineBar(id="tabs")
         yield Static("", id="heading")
         with Horizontal(id="overview"):
-            with VerticalScroll(id="left"):
+            with VerticalScroll(id="left", can_focus=False):
                 yield Static("", id="facts")
             with VerticalScroll(id="right", can_focus=False):
                 yield Static("", id="pictures")
-        with VerticalScroll(id="page"):
+        with VerticalScroll(id="page", can_focus=False):
             yield Static("", id="lines")
         yield LineBar(id="keys")
 
@@ -97,12 +102,16 @@ class DetailsScreen(Screen[None]):
         glyphs, now = self._main.session.glyphs, self._main.session.clock()
         detail = self._detail
         width, height = self.size.width, self.size.height
-        self._put("heading", detail_text.heading(detail.download, width - 4, glyphs))
-        inner = max(20, width - 4)
+        wide = width >= WIDE
+        # The bar stands above the pictures and ends where they end.
+        split = (width - 7) // 2 + 3 if wide and self._tab == 0 else 0
+        half = (width - 9) // 2
+        self._put("heading", detail_text.heading(detail.download, split + half if split else width - 4, glyphs, split))
+        # A page that scrolls has a bar at its right.
+        inner = max(20, width - 6)
         news = self._main.log_view.about(self._download)
         if self._tab == 0:
-            wide = width >= 100
-            half = (width - 9) // 2 if wide else inner - 2
+            half = half if wide else inner
             facts = detail_text.facts(detail, now, half, glyphs)
             room = height - 6 if wide else max(12, height - 6)
             if wide and len(facts) + 4 < room:
@@ -166,20 +175,29 @@ class DetailsScreen(Screen[None]):
     def action_show(self, tab: int) -> None:
         self._tab = tab
         self.query_one("#overview").display = tab == 0
-        page = self.query_one("#page", VerticalScroll)
-        page.display = tab != 0
-        (self.query_one("#left", VerticalScroll) if tab == 0 else page).focus()
-        page.scroll_home(animate=False)
+        self.query_one("#page").display = tab != 0
+        self._scrolled.scroll_home(animate=False)
         self.draw()
+
+    @property
+    def _scrolled(self) -> Widget:
+        """What the keys scroll: facts and pictures stand side by side, or below each other where it is narrow."""
+        if self._tab:
+            return self.query_one("#page")
+        return self.query_one("#left" if self.size.width >= WIDE else "#overview")
 
     def action_tab(self, by: int) -> None:
         self.action_show((self._tab + by) % len(TABS))
 
     def action_scroll(self, by: int) -> None:
-        self.query_one("#left" if self._tab == 0 else "#page", VerticalScroll).scroll_relative(y=by, animate=False)
+        self._scrolled.scroll_relative(y=by, animate=False)
+
+    def action_page(self, by: int) -> None:
+        pane = self._scrolled
+        pane.scroll_relative(y=by * max(1, pane.size.height - 1), animate=False)
 
     def action_edge(self, end: int) -> None:
-        pane = self.query_one("#left" if self._tab == 0 else "#page", VerticalScroll)
+        pane = self._scrolled
         if end:
             pane.scroll_end(animate=False)
         else:

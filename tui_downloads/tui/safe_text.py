@@ -34,6 +34,9 @@ def _tokens() -> dict[int, str]:
     table.update({code: f"‹{name}›" for code, name in _NAMES.items()})
     # Joiners and variation selectors only change how neighbours look, and terminals disagree about the width.
     table.update(dict.fromkeys([0x200C, 0x200D, *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0)], ""))
+    # So do tones of skin; and two letters are a flag on one terminal and two boxes on another.
+    table.update(dict.fromkeys(range(0x1F3FB, 0x1F400), ""))
+    table.update({0x1F1E6 + letter: chr(ord("A") + letter) for letter in range(26)})
     table.update(dict.fromkeys(range(0xE0000, 0xE0080), "�"))
     return table
 

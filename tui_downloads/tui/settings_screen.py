@@ -22,7 +22,7 @@ from .line_bar import LineBar, Part
 from .options import SettingEntry, SettingsBook
 from .safe_text import elide, elide_end, pad, safe_text, typed, visible, words
 
-WIDE, VALUE = 108, 32
+WIDE, VALUE = 108, 26
 """Cells of a line from which on it holds the explanation, too, and those of the value before it."""
 LOW = 20
 """Lines of a terminal below which the list needs every one."""

@@ -13,6 +13,7 @@ from textual.widgets import Button, Static
 
 from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.tui import figures
+from tui_downloads.tui.columns import shown_name
 from tui_downloads.tui.safe_text import safe_text, words
 
 from .base import Dialog
@@ -69,9 +70,9 @@ def removal(views: Sequence[DownloadView], width: int) -> ConfirmDialog:
     total = sum(view.size if view.fraction == 1.0 and view.size else view.done for view in views)
     many = len(views)
     lead = words(
-        ("Delete ", ""),
-        (f"{many} files" if many != 1 else "1 file", "bold"),
-        f" from the disk, {figures.size(total)} in all",
+        "Delete ",
+        (f"{many} downloads" if many != 1 else "1 download", "bold"),
+        f" with {'their' if many != 1 else 'its'} files, {figures.size(total)} in all",
         f", {finished} of them finished?" if finished and many > 1 else "?",
         ("\nThis can't be undone.", "$tui-muted"),
     )
@@ -79,7 +80,9 @@ def removal(views: Sequence[DownloadView], width: int) -> ConfirmDialog:
     room = max(20, min(84, width * 96 // 100) - 20)
     for view in views[:MOST_LISTED]:
         held = view.size if view.fraction == 1.0 and view.size else view.done
-        lines.append(words((f"{figures.size(held):>9}  ", "$tui-muted"), safe_text(view.path, width=room)))
+        # What has no name yet has no file either; its path would be the folder, which stays.
+        where = safe_text(view.path if view.name else f"{shown_name(view)} (no file yet)", width=room)
+        lines.append(words((f"{figures.size(held):>9}  ", "$tui-muted"), where))
     if many > MOST_LISTED:
         lines.append(words((f"and {many - MOST_LISTED} more", "$tui-muted")))
     return ConfirmDialog("Remove with files", lead, lines, yes="Delete")
