@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.api.standing import once
 from tui_downloads.api.app import DialectFactory, Root, build
 from tui_downloads.api.auth import Auth, Door
 from tui_downloads.api.server import Listener, Server
@@ -70,8 +71,16 @@ async def service(
     engine = engine or FakeEngine(folder=str(downloads))
     await engine.start()
     auth = Auth(tokens, settings, folder=str(downloads))
-    root = build(engine, auth=auth, settings=settings, key=b"k" * 32, dialects=dialects)
-    made = Service(engine, root, tokens, downloads, secrets)
+    with once():
+        root = build(engine, auth=auth, settings=settings, key=b"k" * 32, dialects=dialects)
+        async with _running(Service(engine, root, tokens, downloads, secrets), listeners) as made:
+            yield made
+
+
+@asynccontextmanager
+async def _running(made: Service, listeners: Sequence[Listener] | None) -> AsyncIterator[Service]:
+    """Open the doors of a service, and close everything at the end."""
+    root = made.root
     short = Path(tempfile.mkdtemp(prefix="td", dir="/tmp")) if listeners is not None else None
     try:
         if short is not None:

@@ -61,7 +61,7 @@ def test_generated_requests_meet_no_server_error_and_the_declared_shapes():
             count += 1
 
             @hypothesis.settings(
-                max_examples=8, deadline=None, database=None, derandomize=True,
+                max_examples=4, deadline=None, database=None, derandomize=True,
                 suppress_health_check=list(hypothesis.HealthCheck),
             )  # fmt: skip
             @hypothesis.given(case=operation.as_strategy())
