@@ -274,6 +274,9 @@ class DownloadTable(Marking, can_focus=True, inherit_bindings=False):
             self.range_marks()
         self.move_to(index)
         if event.button == 3:
+            if self._cursor_id not in self.selection:
+                # Who points at one row means that one, and not what is marked elsewhere.
+                self.clear_marks()
             self.post_message(self.MenuAsked())
         elif event.ctrl or place.x < PREFIX:
             self.mark()

@@ -46,8 +46,8 @@ class Dialog(ModalScreen[T]):
         parts: list[Part] = []
         last = len(self.hints) - 1
         for place, (key, label, action) in enumerate(self.hints):
-            # The first thing and the last, leaving, stay; what is between them gives way from the right.
-            rank = 0 if place in (0, last) else place
+            # The first thing stays longest, then the last, leaving; what is between gives way from the right.
+            rank = 1 if place == 0 else 2 if place == last else 2 + place
             gap = "" if place == last else "   "
             parts += [Part(key, "key", action, rank), Part(f" {label}{gap}", "muted", action, rank)]
         self.query_one("#hints", LineBar).show(parts)
