@@ -157,6 +157,20 @@ def test_hangup_of_the_screen_checkpoints(place: Home, terminal, origin: Practic
     assert digest_of(place.downloads / name) == digest(name, SIZE)
 
 
+def test_attach_waits_for_its_service_and_tells_a_wrong_token(place: Home, terminal):
+    """Nobody there, or nobody let in: the screen opens with a banner and tries again; it fills when all is well."""
+    early = terminal("attach", f"unix:{place.paths.socket}")
+    early.shows("No service answers")
+    service = place.serve("127.0.0.1:0")
+    early.read_until(lambda: "No service answers" not in early.text, "the end of the banner")
+    (place.folder / "wrong").write_text("td_" + "x" * 40)
+    stranger = terminal("attach", service.urls[0], "--token-file", "wrong")
+    stranger.shows("Not let in")
+    for screen in (early, stranger):
+        screen.child.send("q")
+        assert screen.ended() == 0
+
+
 def test_a_taken_port_is_told_and_the_screen_goes_on(place: Home, terminal):
     """The endpoint stays closed and why is said; engine, lock and Unix socket are there, and F4 tries again."""
     with socket.create_server(("127.0.0.1", 0)) as other:

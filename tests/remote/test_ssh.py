@@ -14,6 +14,7 @@ import pytest
 
 from tests.api.service import finished, service
 from tests.engine.suite import poll
+from tests.ports import free_port
 from tui_downloads.core.errors import RequestError
 from tui_downloads.core.spec import AddRequest
 from tui_downloads.remote.client import Client
@@ -49,9 +50,7 @@ def sshd(server_program):
     """Run an sshd of our own and give the options that reach it."""
     program, keygen = server_program("sshd"), server_program("ssh-keygen")
     folder = Path(tempfile.mkdtemp(prefix="td", dir="/tmp"))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     for name in ("host", "user"):
         subprocess.run([keygen, "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
     shutil.copy(folder / "user.pub", folder / "authorized")
@@ -97,6 +96,27 @@ async def test_attach_over_ssh(sshd, tmp_path: Path):
             await client.close()
             await engine.close()
         assert not tunnel.alive
+
+
+@pytest.mark.servers
+@pytest.mark.may_block
+async def test_a_lost_connection_is_made_again(sshd, tmp_path: Path, capfd):
+    """The screen becomes stale, then goes on; nothing that ssh says meanwhile reaches the terminal."""
+    port, options = sshd
+    await poll(lambda: reachable(port), 60.0)
+    async with service(tmp_path, listeners=[]) as made:
+        there = Destination(f"{getpass.getuser()}@127.0.0.1", port)
+        with Tunnel(there, remote_socket=str(made.socket), options=options) as tunnel:
+            engine = RemoteEngine(tunnel.open(), first_wait=0.05)
+            await engine.start()
+            lost = tunnel._master
+            lost.kill()
+            await poll(lambda: engine.snapshot().info.stale, 60.0)
+            await poll(lambda: tunnel.alive and tunnel._master is not lost, 60.0)
+            id = (await made.engine.add([AddRequest("https://files.example.org/a")]))[0].id
+            await poll(lambda: id in engine.snapshot().downloads, 60.0)
+            await engine.close()
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.servers

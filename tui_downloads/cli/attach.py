@@ -50,4 +50,5 @@ def _screen(address: Address) -> int:
     from .screen import show
 
     settings = load(folders.find().settings_file)
-    return show(RemoteEngine(address), settings, read_only=address.read_only)
+    # Whoever asked for the screen gets it: what is wrong stands in its banner, and goes when it is mended.
+    return show(RemoteEngine(address, patient=True), settings, read_only=address.read_only)
