@@ -93,7 +93,6 @@ def test_release_gives_back_the_rest():
     plan.release(segment)
     assert repr(plan) == "<Plan 30 of 100, 30-100 free>"
     assert repr(segment) == "<Segment 0-30 at 30, released>"
-    assert plan.has_free
     assert plan.free() == [Span(30, 100)]
 
 
@@ -209,6 +208,34 @@ def test_a_victim_that_said_nothing_yet_counts_as_usual():
     assert thief.end == 100 * MIB
     assert thief.start == second.start + (100 * MIB - second.start) // 2
     assert first.end == second.start
+
+
+def test_a_victim_goes_on_where_its_thief_brought_nothing():
+    """What was stolen and given back, or not begun, is taken up again; the thief wants nothing more."""
+    plan = Plan(10 * MIB)
+    victim = plan.lease(0.0)
+    thief = plan.steal(0.0, smallest=1, guard=0)
+    assert plan.go_on(victim, 10 * MIB)
+    assert (victim.end, thief.finished) == (10 * MIB, True)
+    plan.release(thief)
+    assert plan.free() == []
+    thief = plan.steal(0.0, smallest=1, guard=0)
+    plan.release(thief)
+    assert plan.go_on(victim, 9 * MIB) and victim.end == 9 * MIB
+    assert plan.free() == [(9 * MIB, 10 * MIB)]
+
+
+def test_nobody_goes_on_over_bytes_that_have_come():
+    """Neither into what another one has begun, nor beyond the answer, nor in a race."""
+    plan = Plan(10 * MIB)
+    victim = plan.lease(0.0)
+    thief = plan.steal(0.0, smallest=1, guard=0)
+    end = victim.end
+    assert not plan.go_on(victim, end)
+    plan.advance(thief, 1)
+    assert not plan.go_on(victim, 10 * MIB) and victim.end == end
+    plan.race(0.0, force=True)
+    assert not any(plan.go_on(segment, 10 * MIB) for segment in plan.live)
 
 
 def test_a_race_counts_unique_bytes():
@@ -477,6 +504,14 @@ class AnyOrder(RuleBasedStateMachine):
         before = {segment: segment.position for segment in self.plan.live}
         self.plan.steal(self.now, smallest=smallest, guard=guard, speed=speed)
         assert all(segment.end >= position for segment, position in before.items())
+
+    @precondition(lambda self: self.plan.live)
+    @rule(index=st.integers(0, 9), more=st.integers(0, 2000))
+    def go_on(self, index, more):
+        segment = self.pick(index)
+        end, total = segment.end, self.plan.written_total
+        went = self.plan.go_on(segment, end + more)
+        assert (segment.end > end) == went and segment.end <= end + more and self.plan.written_total == total
 
     @rule(force=st.booleans())
     def race(self, force):

@@ -200,6 +200,31 @@ class Plan:
                 return self._join(thief)
         return None
 
+    def go_on(self, segment: Segment, end: int) -> bool:
+        """Let a segment run on into what lies right behind it, up to `end`, if nobody has brought a byte of that.
+
+        Its connection is at work, and another one that was asked for the same may be refused or never answer.
+        """
+        here = segment.end
+        raced = segment.twin is not None and not segment.finished
+        if end <= here or not segment.live or raced or segment.fresh > segment.position:
+            return False
+        stop = next((stop for start, stop in self._free if start == here), here)
+        if stop > here:
+            self._free.remove(here, min(end, stop))
+        else:
+            idle = (s for s in self._live if s.start == s.position == s.fresh == here and s.twin is None)
+            other = next((s for s in idle if not s.finished), None)
+            if other is None:
+                return False
+            stop, other.end = other.end, here
+            self._free.add(min(end, stop), stop)
+        segment.end = min(end, stop)
+        if segment.twin is not None:  # the race is won, and its loser has no part in what follows
+            segment.twin.twin = None
+            segment.twin = None
+        return True
+
     def race(self, now: float, *, force: bool = False) -> Segment | None:
         """Lease the slowest tail once more; unique bytes count once, and the slower twin is told by its `end`.
 
@@ -267,11 +292,6 @@ class Plan:
     def live(self) -> tuple[Segment, ...]:
         """The leased segments."""
         return tuple(self._live)
-
-    @property
-    def has_free(self) -> bool:
-        """Whether something is free to lease."""
-        return bool(self._free)
 
     def free(self) -> list[Span]:
         """List the free stretches."""

@@ -227,10 +227,11 @@ class Crew:
             before = segment.position
             try:
                 answer = await self._serve(worker, segment)
+                starved = segment.room > 0 and segment.position == before
             finally:
                 plan.release(segment, time.monotonic())
                 self._credit(worker.mirror, before, segment.position)
-            if answer and answer.ended is not Ended.ENOUGH and segment.position == before and not plan.complete:
+            if answer and answer.ended is not Ended.ENOUGH and starved and not plan.complete:
                 raise DownloadError(Code.PROTOCOL_ERROR, "The server answered a range with nothing.")
             if plan.complete or worker.dismissed or not worker.mirror.proven:
                 return
@@ -290,7 +291,8 @@ class Crew:
             return
         if not isinstance(error, DownloadError):
             raise error
-        self._failed(worker, error)
+        if not plan.complete:  # what one meets that nothing is wanted from is no harm
+            self._failed(worker, error)
 
     # Failures .......................................................................................................
 
@@ -317,7 +319,13 @@ class Crew:
         if not error.retry:
             mirror.dead = error
             if all(other.dead is not None for other in self._transfer.mirrors):
-                raise error
+                if not any(other.began and other.mirror is mirror for other in self._running.values()):
+                    raise error
+                # A link may be good for one request only: those that it serves bring what they can.
+                mirror.dead = None
+                self._ramp.refused(now, len(self._running) + 1)
+                self._hold_until = now + 5.0
+                return
             self._transfer.note(f"A link is no longer used: {error.message}")
             return
         if len(self._transfer.mirrors) > 1:

@@ -124,18 +124,30 @@ class Worker:
         chunks, held = self.chunks, self.held
         self.chunks, self.held = [], 0
         wanted = min(held, segment.room)
+        rest: list[bytes] = []
         if wanted < held:
-            chunks = _trimmed(chunks, wanted)
+            chunks, rest = _cut(chunks, wanted)
         if wanted > 0:
             if self.transfer.file.pieces is not None:
                 self.transfer.credit(self.mirror, segment.position, segment.position + wanted)
             self.transfer.write(segment, chunks, wanted)
         self.flushed_at = time.monotonic()
+        if segment.room <= 0 and self._goes_on(segment):
+            self.chunks, self.held = rest, held - wanted
+            self.left = segment.room
+            return self.flush() if rest else Take.MORE
         self.left = segment.room
         if self.left > 0:
             return Take.MORE
+        if rest:
+            self.answer_end = segment.end  # what comes next from this answer does not belong to the cursor
         # The rest of an answer that ends here is its framing; hearing it out keeps the connection for the next request.
-        return Take.MORE if wanted == held and self.answer_end <= segment.end else Take.ENOUGH
+        return Take.MORE if not rest and self.answer_end <= segment.end else Take.ENOUGH
+
+    def _goes_on(self, segment: Segment) -> bool:
+        """Take up what lies behind the segment and nobody has brought a byte of, as far as this answer reaches."""
+        plan = self.transfer.plan
+        return self.answer_end < OPEN and plan is not None and plan.go_on(segment, self.answer_end)
 
     def room(self) -> int:
         """Give how many of the next bytes may go straight to the part; none while a limit or a skip looks at them."""
@@ -154,6 +166,8 @@ class Worker:
             self.transfer.credit(self.mirror, segment.position, segment.position + count)
         self.transfer.pour(segment, pipe, count)
         self.flushed_at = time.monotonic()
+        if segment.room <= 0:
+            self._goes_on(segment)
         self.left = segment.room
         return Take.MORE if self.left > 0 else Take.ENOUGH
 
@@ -167,11 +181,10 @@ class Worker:
         return self.segment.speed(now) if self.segment is not None else 0.0
 
 
-def _trimmed(chunks: list[bytes], wanted: int) -> list[bytes]:
-    kept = []
-    for chunk in chunks:
-        if wanted <= 0:
-            break
-        kept.append(chunk[:wanted])
+def _cut(chunks: list[bytes], wanted: int) -> tuple[list[bytes], list[bytes]]:
+    """Cut chunks in two: so many bytes, and the rest."""
+    for index, chunk in enumerate(chunks):
+        if wanted < len(chunk):
+            return [*chunks[:index], chunk[:wanted]], [chunk[wanted:], *chunks[index + 1 :]]
         wanted -= len(chunk)
-    return kept
+    return chunks, []
