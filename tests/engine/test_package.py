@@ -10,10 +10,11 @@ import sys
 import time
 
 import pytest
+from msgspec.structs import replace
 
 from tui_downloads.core.lifecycle import State
-from tui_downloads.core.snapshots import Kind
-from tui_downloads.core.spec import OnConflict, Options
+from tui_downloads.core.snapshots import Kind, Limits
+from tui_downloads.core.spec import AddRequest, OnConflict, Options
 from tui_downloads.demo.content import digest
 
 TYPE = "application/vnd.tui-downloads.manifest+json"
@@ -136,6 +137,17 @@ async def test_pause_keeps_what_is_done_and_resume_goes_on(bench):
     assert bench.digest("P/large.bin") == digest("large.bin", 6_000_000)
     targets = [request.target for request in bench.server.requests[asked:]]
     assert targets and not [target for target in targets if "small.bin" in target or "p.json" in target]
+
+
+async def test_packages_do_not_wait_for_each_others_idle_seats(bench):
+    """Where a host takes few connections, each package goes on with the one it has."""
+    await bench.engine.set_limits(replace(Limits(), per_host=2))
+    requests = []
+    for title in ("P", "Q"):
+        files = [entry(bench, f"{title}-{number}.bin") for number in range(2)]
+        requests.append(AddRequest(publish(bench, f"/{title}.json", files, title=title)))
+    for outcome in await bench.engine.add(requests):
+        await bench.complete(outcome.id)
 
 
 async def test_a_restart_goes_on_with_the_package(bench):

@@ -258,7 +258,7 @@ class Fetch:
         means = self._means
         order = pages.order(self._url, means.choice, means.way, staging, ffmpeg=means.ffmpeg)
         try:
-            await ytdlp.follow(order, self._step)
+            await ytdlp.follow(order, staging, self._step)
         except DownloadError as error:
             raise _explained(error, means) from None
         made = await asyncio.to_thread(made_in, staging)
@@ -299,7 +299,7 @@ def made_in(staging: str) -> list[str]:
             status = entry.stat(follow_symlinks=False)
             if entry.name.startswith("."):
                 continue  # the mark of a foreground run
-            if stat.S_ISREG(status.st_mode) and not entry.name.endswith((".part", ".ytdl", ".temp", ".tmp")):
+            if stat.S_ISREG(status.st_mode) and not entry.name.endswith((".part", ".ytdl", ".mark", ".temp", ".tmp")):
                 found.append((entry.name.lower().endswith(beside), -status.st_size, entry.path))
     return [path for _, _, path in sorted(found) if ".part-Frag" not in path]
 
@@ -407,7 +407,7 @@ class Playlist(PackageRunner):
         running = {transfer.file.id: transfer.done for transfer in self._runner.transfers}
         return sum(running.get(file.id, file.done) for file in self._download.files)
 
-    async def _once(self, file: FileRecord, *, first: bool) -> None:
+    async def _once(self, file: FileRecord) -> None:
         download, runner = self._download, self._runner
         found = await probe(file.renew, self._means)
         root, _, name = file.path.rpartition("/")
@@ -416,7 +416,7 @@ class Playlist(PackageRunner):
             file.path = f"{root}/{safe_name(f'{stem}.{found.extension}' if found.extension else stem)}"
             file.urls = (found.url,)
             runner.file_headers[file.id] = found.headers
-            await super()._once(file, first=first)
+            await super()._once(file)
             return
         made = await Fetch(runner, self._means, file.renew, file).run()
         published = await publish(runner, file, made, stem, os.path.join(download.folder, root))

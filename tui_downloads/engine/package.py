@@ -48,6 +48,7 @@ class PackageRunner:
         self._landing: set[asyncio.Future[Published]] = set()
         self._errors: list[DownloadError] = []
         self._hopeless: DownloadError | None = None
+        self._own_seat_free = True
         self.lanes = LANES
 
     async def run(self) -> None:
@@ -61,7 +62,7 @@ class PackageRunner:
             manager.move(download, Move.BEGIN)
         self._count()
         lanes = max(1, min(self.lanes, self._runner.services.seats.limits.per_host, len(self._waiting)))
-        tasks = [asyncio.create_task(self._lane(first=number == 0)) for number in range(lanes)]
+        tasks = [asyncio.create_task(self._lane()) for _ in range(lanes)]
         try:
             await asyncio.gather(*tasks)
         finally:
@@ -88,11 +89,11 @@ class PackageRunner:
         self._count()
         self._runner.manager.save_soon(self._download)
 
-    async def _lane(self, *, first: bool) -> None:
+    async def _lane(self) -> None:
         while self._waiting and self._hopeless is None:
-            await self._file(self._waiting.popleft(), first=first)
+            await self._file(self._waiting.popleft())
 
-    async def _file(self, file: FileRecord, *, first: bool) -> None:
+    async def _file(self, file: FileRecord) -> None:
         """Fetch one file, trying again as often as its download may."""
         services = self._runner.services
         own = self._download.request.options.retries
@@ -102,7 +103,7 @@ class PackageRunner:
             file.state, file.error = "transferring", None
             before = file.done
             try:
-                await self._once(file, first=first)
+                await self._once(file)
                 return
             except Skipped as skipped:
                 file.state, file.path = "skipped", f"{file.path[: file.path.rfind('/') + 1]}{skipped.name}"
@@ -125,13 +126,13 @@ class PackageRunner:
                 break
         self._tell(file)
 
-    async def _once(self, file: FileRecord, *, first: bool) -> None:
+    async def _once(self, file: FileRecord) -> None:
         """Bring one file to where only its name is missing, and hand it over."""
         runner, services = self._runner, self._runner.services
         await services.committer.room()
         if file.renew and not file.urls:
             await runner.manager.resolver.renew(runner, file)
-        host = "" if first else await self._seat(file)
+        host = await self._seat(file)
         try:
             transfer = runner.make_transfer(file)
             try:
@@ -143,18 +144,27 @@ class PackageRunner:
         finally:
             if host:
                 services.seats.give(host)
+            else:
+                self._own_seat_free = True
         settled: asyncio.Future[Published] = asyncio.get_running_loop().create_future()
         settled.add_done_callback(lambda future: self._landed(file, future))
         self._landing.add(settled)
         services.committer.submit(Finished(self._download, file, ready, transfer=transfer, settled=settled))
 
     async def _seat(self, file: FileRecord) -> str:
-        """Wait for a connection of the file's host; the download's own seat is the first lane's."""
+        """Wait for a connection of the file's host; empty for the download's own seat, which any lane may have.
+
+        So there is always one lane that moves: a host that allows few connections may have none left for the others,
+        and several packages that each held an idle seat would wait for each other.
+        """
         host = host_of(file.urls[0]) if file.urls else self._download.host
         seats = self._runner.services.seats
-        while not seats.take(host):  # noqa: ASYNC110 - seats are given back by whoever has one, without a word
-            await asyncio.sleep(SEAT_WAIT)
-        return host
+        while not self._own_seat_free:
+            if seats.take(host):
+                return host
+            await asyncio.sleep(SEAT_WAIT)  # seats are given back by whoever has one, without a word
+        self._own_seat_free = False
+        return ""
 
     def _landed(self, file: FileRecord, future: asyncio.Future[Published]) -> None:
         """A file has its name, or could not get it."""

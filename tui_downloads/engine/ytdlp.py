@@ -60,13 +60,15 @@ async def answer(order: str, *, limit: int = LARGEST_ANSWER) -> bytes:
     return b"".join(chunks)
 
 
-async def follow(order: str, told: Callable[[media.Step], None]) -> None:
+async def follow(order: str, staging: str, told: Callable[[media.Step], None]) -> None:
     """Run yt-dlp to its end and tell of its progress; cancelling stops it and every process it started.
+
+    `staging` is the folder that the order says to write to.
 
     Raises:
         DownloadError: what it says went wrong.
     """
-    running = await _start(order)
+    running = await _start(order, staging)
     process = running.process
     try:
         assert process.stdout is not None
@@ -111,7 +113,7 @@ class _Running(Struct):
     leash: int
 
 
-async def _start(order: str) -> _Running:
+async def _start(order: str, staging: str = "") -> _Running:
     if not installed():
         raise media.extra_missing()
     environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8:backslashreplace"}
@@ -122,6 +124,7 @@ async def _start(order: str) -> _Running:
             "-P",
             LEASH,
             str(held),
+            staging,
             *media.arguments(),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
