@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import os
-import socket
 import subprocess
 import time
 import urllib.error
@@ -17,6 +16,7 @@ from typing import Any
 import pytest
 
 from tests.api.service import Service, service
+from tests.ports import free_port
 from tui_downloads.api.aria2 import application
 from tui_downloads.api.server import Listener
 
@@ -89,9 +89,7 @@ async def test_aria2p_tells_errors_as_its_own(live):
 @contextlib.contextmanager
 def aria2c(program: str, folder: Path):
     """Run aria2 on a free port and give its address."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     command = [
         program, "--no-conf", "--enable-rpc", f"--rpc-listen-port={port}", "--rpc-secret=s", f"--dir={folder}", "-q",
         "--enable-dht=false", "--max-tries=1",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import socket
 import urllib.error
 import urllib.request
 from typing import Any
@@ -13,15 +12,10 @@ import click
 import pytest
 
 from tests.cli.conftest import Program, until
+from tests.ports import free_port
 from tui_downloads.cli.aria2_words import read_words
 
 MB = 1_000_000
-
-
-def free_port() -> int:
-    with socket.socket() as channel:
-        channel.bind(("127.0.0.1", 0))
-        return channel.getsockname()[1]
 
 
 def call(port: int, method: str, *params: Any) -> Any:

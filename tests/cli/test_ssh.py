@@ -17,6 +17,7 @@ import pyte
 import pytest
 
 from tests.cli.conftest import Program, until
+from tests.ports import free_port
 
 pytestmark = pytest.mark.servers
 MB = 1_000_000
@@ -31,9 +32,7 @@ def box(service: Program, tmp_path: Path, server_program) -> Iterator[tuple[Prog
     for name in ("host", "user"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(keys / name)], check=True)
     shutil.copy(keys / "user.pub", keys / "authorized")
-    with socket.socket() as channel:
-        channel.bind(("127.0.0.1", 0))
-        port = channel.getsockname()[1]
+    port = free_port()
     (keys / "sshd").write_text(
         f"Port {port}\nListenAddress 127.0.0.1\nHostKey {keys}/host\nAuthorizedKeysFile {keys}/authorized\n"
         f"PidFile none\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nPermitRootLogin yes\n"

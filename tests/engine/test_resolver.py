@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.ports import free_port
 from tui_downloads.core.snapshots import Kind, Proof
 from tui_downloads.core.spec import Credentials, Options
 from tui_downloads.demo.content import block, digest
@@ -316,9 +317,7 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 @pytest.mark.servers
 async def test_nginx_is_walked(bench, served_tree, tmp_path, server_program):
     """A listing of nginx's autoindex becomes a package."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     config = tmp_path / "nginx.conf"
     for folder in [tmp_path, *served_tree.parents]:
         if folder.is_relative_to(tmp_path.parent.parent):
@@ -331,7 +330,7 @@ async def test_nginx_is_walked(bench, served_tree, tmp_path, server_program):
     )
     nginx = subprocess.Popen([server_program("nginx"), "-c", config, "-e", tmp_path / "error.log"])
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port as free_port
 from tui_downloads.core.resource import Head
 from tui_downloads.demo.certificate import Certificate, make_certificate
 from tui_downloads.demo.server import PracticeServer
@@ -166,12 +167,6 @@ async def forever(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) ->
         pass
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def family(pid: int) -> list[int]:
     """Give a process and all that descend from it."""
     found = [pid]
@@ -194,7 +189,7 @@ class Program:
         self.pid = self._process.pid
 
     def wait(self) -> Program:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=1):
                 return self
