@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from textual import app as textual_app
+from textual import pilot as textual_pilot
+from textual._context import active_app
 from textual.pilot import Pilot
 
 from tui_downloads.core.errors import Code
@@ -20,6 +24,34 @@ from tui_downloads.tui.options import ForgetfulMemory, ScreenSettings, SettingEn
 from tui_downloads.tui.run import build
 
 NOW = 1_790_000_000.0
+
+
+async def quiet(min_sleep: float = 0.0, max_sleep: float = 0.0) -> None:
+    """Wait until the loop has nothing left to run and the screen nothing left to paint.
+
+    Stands in for Textual's own wait, which sleeps until the process has used little CPU for a while: that is slow, and
+    on a busy machine it takes a process that gets no turn for one that has nothing to do.
+    """
+    ready = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
+    painted = 0
+    # Bounded, because a window of one cell may never be laid out to its own content.
+    while painted < 200:
+        await asyncio.sleep(0)
+        if ready:
+            continue
+        app = active_app.get(None)
+        if app is not None and app._resize_timer is not None:
+            # The one wait of Textual's that is a timer: 8 ms after a change of size.
+            await asyncio.sleep(0.002)
+            continue
+        screen = app.screen_stack[-1] if app is not None and app._running and app.screen_stack else None
+        if screen is None or not (
+            screen._layout_required or screen._scroll_required or screen._repaint_required or screen._dirty_widgets
+            or screen._recompose_required or screen._callbacks
+        ):  # fmt: skip
+            return
+        screen._on_timer_update()
+        painted += 1
 
 
 def set_stage(limits: Limits | None = None) -> FakeEngine:
@@ -167,7 +199,9 @@ async def open_rig(engine: FakeEngine | None = None, *, size=(120, 40), **option
 
 @pytest.fixture(autouse=True)
 def plain_surroundings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the developer's terminal out of the tests."""
+    """Keep the developer's terminal out of the tests, and every wait of Textual's as long as it has to be."""
+    for module in (textual_app, textual_pilot):
+        monkeypatch.setattr(module, "wait_for_idle", quiet)
     for name in ("SSH_CONNECTION", "SSH_TTY", "NO_COLOR", "TMUX"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TEXTUAL_ANIMATIONS", "none")

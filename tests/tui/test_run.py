@@ -18,7 +18,9 @@ import pytest
 
 APP = Path(__file__).with_name("pty_app.py")
 ROOT = APP.parent.parent.parent
-DEADLINE = 20.0
+DEADLINE = 30.0
+FRAMES = 80
+"""More looks than the terminal's buffer and the writer's queue have room for, each with rows that moved."""
 
 
 class Terminal:
@@ -26,6 +28,7 @@ class Terminal:
 
     def __init__(self, folder: Path, options: dict, size: tuple[int, int] = (120, 40)) -> None:
         self.beats = folder / "beats"
+        self.sent = 0
         environment = {
             **os.environ, "BEATS": str(self.beats), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8",
             "PYTHONPATH": str(ROOT), "COLORTERM": "truecolor",
@@ -51,6 +54,27 @@ class Terminal:
     def ready(self) -> None:
         """Wait until the screen was drawn."""
         self.read_until(lambda: b"Active" in self.written and b"transferring" in self.written)
+
+    def pulse(self) -> tuple[int, int]:
+        """Give how many keys and clicks the screen has taken, and how often it has looked at the engine."""
+        try:
+            taken, looks = self.beats.with_suffix(".pulse").read_text().split()
+        except OSError:
+            return 0, 0
+        return int(taken), int(looks)
+
+    def send(self, *keys: str) -> None:
+        """Send keys and clicks, each of them one event."""
+        self.sent += len(keys)
+        self.child.send("".join(keys))
+
+    def stall(self, looks: int) -> None:
+        """Read nothing until the screen has looked this often, and the engine has gone on meanwhile."""
+        deadline = time.monotonic() + DEADLINE
+        goal, beats = self.pulse()[1] + looks, self.beats.stat().st_size
+        while self.pulse()[1] < goal or self.beats.stat().st_size < beats + looks // 2:
+            assert time.monotonic() < deadline, "the screen or its engine stands still"
+            time.sleep(0.01)
 
     def text(self) -> str:
         return self.written.decode("utf-8", "replace")
@@ -88,10 +112,13 @@ def terminal(tmp_path: Path) -> Iterator[Callable[..., Terminal]]:
 
 
 def settled(terminal: Terminal, keys: list[str]) -> None:
+    """Send keys one by one; each has been taken and the screen has looked twice since, before the next is sent."""
     for key in keys or [""]:
-        terminal.child.send(key)
-        beats = terminal.beats.stat().st_size
-        terminal.read_until(lambda: terminal.beats.stat().st_size > beats + 6)
+        if key:
+            terminal.send(key)
+        terminal.read_until(lambda: terminal.pulse()[0] >= terminal.sent)
+        looks = terminal.pulse()[1]
+        terminal.read_until(lambda: terminal.pulse()[1] >= looks + 2)  # noqa: B023
 
 
 def test_hostile_names_send_no_escape_of_theirs(terminal, hostile):
@@ -126,7 +153,7 @@ def test_clicks_on_hostile_names_trigger_nothing(terminal, hostile):
     details = ["\r", *(click(x, y) for y in range(2, 30, 3) for x in (20, 80)), "]", "]", click(30, 7), "\x1b"]
     question = ["*", "D", *(click(50, y) for y in range(12, 24, 4)), "\x1b", "\x1b"]
     log = ["5", *(click(40, y) for y in range(3, 12, 2)), "1"]
-    it.child.send("".join(rows))
+    it.send(*rows)
     settled(it, [*menu, *details, *question, *log, "\x1b", "g"])
     sends_nothing_of_theirs(it)
     # It is where it was, and it still obeys.
@@ -225,24 +252,18 @@ def test_a_terminal_that_vanishes_is_a_way_to_leave(terminal):
 
 def test_a_stalled_terminal_stops_neither_engine_nor_leaving(terminal):
     """Nobody reads for a while; the engine goes on, and a signal is still obeyed."""
-    it = terminal({"names": [f"file-{n}.iso" for n in range(40)]})
+    it = terminal({"names": [f"file-{n}.iso" for n in range(40)], "tick": 0.02})
     it.ready()
-    before = it.beats.stat().st_size
-    deadline = time.monotonic() + DEADLINE
-    while it.beats.stat().st_size < before + 60 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert it.beats.stat().st_size >= before + 60
+    it.stall(FRAMES)
     os.kill(it.child.pid, signal.SIGTERM)
     assert it.closed() == str(128 + signal.SIGTERM)
 
 
 def test_a_terminal_that_reads_again_gets_the_whole_picture(terminal):
     """Frames were dropped; afterwards the screen is complete."""
-    it = terminal({"names": [f"file-{n}.iso" for n in range(40)]})
+    it = terminal({"names": [f"file-{n}.iso" for n in range(40)], "tick": 0.02})
     it.ready()
-    before = it.beats.stat().st_size
-    while it.beats.stat().st_size < before + 100:
-        time.sleep(0.05)
+    it.stall(FRAMES)
     mark = len(it.written)
     it.read_until(lambda: b"file-0.iso" in it.written[mark:] and b"Progress" in it.written[mark:])
 
