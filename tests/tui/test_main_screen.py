@@ -6,6 +6,7 @@ import pytest
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Limits
+from tui_downloads.engine.fake import FakeEngine
 from tui_downloads.tui import opener
 from tui_downloads.tui.actions import ACTIONS
 from tui_downloads.tui.details import DetailsScreen
@@ -66,6 +67,20 @@ async def test_star_marks_all_and_i_inverts(rig):
         assert len(r.table.marked) == 5
         await r.press("i")
         assert r.table.marked == set()
+
+
+async def test_star_in_a_long_history_marks_what_is_not_in_sight_as_well(rig):
+    """And a command takes all of it, though the pane has been loaded again meanwhile."""
+    engine = FakeEngine(clock=lambda: 1_790_000_000.0, folder="/data")
+    for number in range(900):
+        engine.put(f"https://four.example/{number}", state=State.COMPLETE, age=9000.0 + number)
+    async with rig(engine) as r:
+        await r.press("3", "*")
+        assert len(r.table.marked) == 900
+        r.main.load_store("history")
+        await r.settle()
+        await r.press("d")
+        assert len(r.asked("remove")[0]) == 900
 
 
 async def test_escape_clears_marks_then_the_filter(rig):
@@ -227,11 +242,14 @@ async def test_a_refused_link_is_explained_in_the_dialog(rig):
         assert isinstance(r.app.screen, RefreshDialog) and r.asked("change") == []
 
 
-async def test_shift_r_retries_all_failed(rig):
-    """From any pane."""
-    async with rig() as r:
+async def test_shift_r_retries_all_failed(rig, stage):
+    """From any pane, however many they are."""
+    engine = stage()
+    for number in range(1100):
+        engine.put(f"https://six.example/{number}", state=State.FAILED, age=900.0)
+    async with rig(engine) as r:
         await r.press("R")
-        assert set(r.asked("retry")[0]) == {r.id("bad.tar"), r.id("gone.tar")}
+        assert len(r.asked("retry")[0]) == 1102
 
 
 async def test_n_downloads_again(rig):

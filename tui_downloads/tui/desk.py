@@ -15,7 +15,7 @@ from tui_downloads.engine.base import Engine, Outcome
 Say = Callable[[str, str], None]
 """(sentence, severity)"""
 MOST_UNDOS = 50
-MOST_CLEARED = 10_000
+MOST_FOUND = 10_000
 
 
 class Undo(Struct, frozen=True):
@@ -92,16 +92,21 @@ class Desk:
     async def remove_with_files(self, ids: Sequence[str]) -> None:
         self._tell(await self.engine.remove(ids, files=True), "Removed with files:")
 
-    async def clear(self, query: Query) -> None:
-        """Remove everything ended that a query finds, files excepted."""
+    async def find(self, query: Query) -> list[str]:
+        """Give the ids of what a query finds, at most so many that a command can take them at once."""
         ids: list[str] = []
         cursor = None
-        while len(ids) < MOST_CLEARED:
+        while len(ids) < MOST_FOUND:
             page = await self.engine.page(replace(query, limit=1000, cursor=cursor))
             ids += [view.id for view in page.items]
             cursor = page.cursor
             if cursor is None:
                 break
+        return ids
+
+    async def clear(self, query: Query) -> None:
+        """Remove everything ended that a query finds, files excepted."""
+        ids = await self.find(query)
         if ids:
             await self.remove(ids, what="Cleared")
         else:

@@ -40,9 +40,6 @@ class DownloadActions(ViewActions):
             self.say(f"{error.message} {error.next_step}", "error")
         self.pull()
 
-    def say(self, sentence: str, severity: str = "information") -> None:
-        raise NotImplementedError
-
     def pull(self) -> None:
         """Look at the engine at once instead of at the next tick."""
         raise NotImplementedError
@@ -180,9 +177,9 @@ class DownloadActions(ViewActions):
         self.ask(self._retry_all())
 
     async def _retry_all(self) -> None:
-        page = await self.session.desk.engine.page(replace(STORE_QUERIES["errors"], limit=1000))
-        if page.items:
-            await self.session.desk.retry([view.id for view in page.items])
+        ids = await self.session.desk.find(STORE_QUERIES["errors"])
+        if ids:
+            await self.session.desk.retry(ids)
         else:
             self.say("Nothing has failed.")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -72,6 +72,14 @@ class PagedRows:
         place = self.index(id)
         return None if place is None else self.view(place)
 
+    def between(self, first: int, last: int) -> Iterable[DownloadView]:
+        first, last = max(0, first), min(last, len(self))
+        lead, head = len(self.lead), len(self.lead) + len(self._head)
+        found = [*self.lead[first:last], *self._head[max(0, first - lead) : max(0, last - lead)]]
+        # The tail holds the last row first.
+        tail = max(head, len(self) - len(self._tail))
+        return found + [view for at in range(max(first, tail), last) if (view := self.view(at)) is not None]
+
     def set_lead(self, views: Sequence[DownloadView]) -> bool:
         """Put these rows on top and say whether anything differs."""
         if len(views) == len(self.lead) and all(a is b for a, b in zip(views, self.lead, strict=True)):
@@ -80,16 +88,16 @@ class PagedRows:
         self._places = None
         return True
 
-    async def reload(self) -> None:
-        """Load again from the top, as far as it was loaded before, at most a few pages."""
+    async def reload(self, *, whole: bool = False) -> None:
+        """Load again from the top, as far as it was loaded before, at most a few pages unless it has to be `whole`."""
         self._generation += 1
-        generation = self._generation
-        wanted = min(len(self._head), 4 * PAGE)
+        generation, query = self._generation, self.query
+        wanted = len(self._head) if whole else min(len(self._head), 4 * PAGE)
         head: list[DownloadView] = []
         cursor: str | None = None
         total = 0
         while True:
-            page = await self._load(replace(self.query, limit=PAGE if wanted else FIRST, cursor=cursor))
+            page = await self._load(replace(query, limit=PAGE if wanted else FIRST, cursor=cursor))
             if cursor is None:
                 total = page.total or 0
             head += self._kept(page.items)

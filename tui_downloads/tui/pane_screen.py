@@ -44,6 +44,7 @@ class PaneScreen(Screen[None]):
         self._filter = Filter()
         self._ended = -1
         self._stale_stores = {"history", "errors"}
+        self._loading, self._wanted_store = False, ""
         kinds = KINDS
         self.rows: dict[str, LiveRows | PagedRows] = {
             "active": LiveRows(in_active(session.opened_at, self.cleared), sort=kinds["active"].sort),
@@ -123,15 +124,28 @@ class PaneScreen(Screen[None]):
         elif self.pane in STORE_QUERIES:
             self.tables[self.pane].figures_changed(self.session.clock())
 
-    @work(exclusive=True, group="store", exit_on_error=False)
-    async def load_store(self, key: str) -> None:
-        """Load a pane of the store from the top."""
+    def load_store(self, key: str) -> None:
+        """Load a pane of the store from the top; while it is being loaded, once more after that and not more often."""
         self._stale_stores.discard(key)
-        rows = self.rows[key]
-        assert isinstance(rows, PagedRows)
-        await rows.reload()
-        self.tables[key].rows_changed(self.session.clock())
-        self.show_bars()
+        self._wanted_store = key
+        if not self._loading:
+            self._loading = True
+            self._load_stores()
+
+    @work(group="store", exit_on_error=False)
+    async def _load_stores(self) -> None:
+        try:
+            # A store answers one question after the other: what a filter was while it was typed is not asked.
+            while self._wanted_store:
+                key, self._wanted_store = self._wanted_store, ""
+                rows, table = self.rows[key], self.tables[key]
+                assert isinstance(rows, PagedRows)
+                # Rows that are marked have to stay, or a command would pass them by.
+                await rows.reload(whole=bool(table.marked))
+                table.rows_changed(self.session.clock())
+                self.show_bars()
+        finally:
+            self._loading = False
 
     @on(DownloadTable.NearEnd)
     def _near_end(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Protocol
 
 from msgspec import Struct, field
@@ -24,6 +24,10 @@ class RowSource(Protocol):
 
     def index(self, id: str) -> int | None:
         """Say where a download stands, or None when it is not here."""
+        ...
+
+    def between(self, first: int, last: int) -> Iterable[DownloadView]:
+        """Give the rows between two places that are loaded, without a look at those that are not."""
         ...
 
 
@@ -98,6 +102,9 @@ class LiveRows:
 
     def get(self, id: str) -> DownloadView | None:
         return self._views.get(id)
+
+    def between(self, first: int, last: int) -> Iterable[DownloadView]:
+        return [self._views[id] for id in self._order[max(0, first) : last]]
 
     def apply(self, changes: Changes) -> bool:
         """Take in what changed and say whether rows came, went or moved."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tui_downloads.core.snapshots import DownloadView
-
 from .rows import RowSource
 
 
@@ -32,11 +30,11 @@ class Selection:
 
     def all(self, rows: RowSource) -> None:
         """Mark every loaded row, or none if all are marked."""
-        every = {view.id for view in _loaded(rows)}
+        every = {view.id for view in rows.between(0, len(rows))}
         self.marks = set() if self.marks >= every else every
 
     def invert(self, rows: RowSource) -> None:
-        self.marks = {view.id for view in _loaded(rows)} ^ self.marks
+        self.marks = {view.id for view in rows.between(0, len(rows))} ^ self.marks
 
     def range(self, rows: RowSource, cursor: int, id: str) -> None:
         """Open a range at the cursor, or keep the one that is open."""
@@ -56,8 +54,7 @@ class Selection:
             self._anchor, self._range = None, set()
             return
         low, high = sorted((start, cursor))
-        views = (rows.view(index) for index in range(low, high + 1))
-        self._range = {view.id for view in views if view is not None}
+        self._range = {view.id for view in rows.between(low, high + 1)}
 
     def clear(self) -> bool:
         """Drop everything; say whether there was anything."""
@@ -69,8 +66,3 @@ class Selection:
         """Forget marks of downloads that are not in the rows."""
         if self.marks:
             self.marks = {id for id in self.marks if rows.index(id) is not None}
-
-
-def _loaded(rows: RowSource) -> list[DownloadView]:
-    found = (rows.view(index) for index in range(len(rows)))
-    return [view for view in found if view is not None]

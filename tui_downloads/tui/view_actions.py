@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textual import work
 from textual.widgets import Input
 
 from tui_downloads.core.lifecycle import State
@@ -9,6 +10,7 @@ from tui_downloads.core.lifecycle import State
 from .columns import COLUMNS
 from .dialogs.choice import Choice, ChoiceDialog, SeveralDialog
 from .fields import SafeInput
+from .paged_rows import PagedRows
 from .pane_screen import PaneScreen
 from .panes import KINDS, SORT_NAMES, TWO_LINES
 from .rows import LiveRows
@@ -16,6 +18,9 @@ from .rows import LiveRows
 
 class ViewActions(PaneScreen):
     """The actions of the groups Move, Marks, Panes and View."""
+
+    def say(self, sentence: str, severity: str = "information") -> None:
+        raise NotImplementedError
 
     def action_move_down(self) -> None:
         (self.table or self.log_view).move_by(1)
@@ -51,8 +56,22 @@ class ViewActions(PaneScreen):
             self.table.range_marks()
 
     def action_mark_all(self) -> None:
-        if self.table is not None:
+        if isinstance(self.rows.get(self.pane), PagedRows):
+            self._mark_stored(self.pane)
+        elif self.table is not None:
             self.table.mark_all()
+
+    @work(exclusive=True, group="reach", exit_on_error=False)
+    async def _mark_stored(self, key: str) -> None:
+        """Load what the store has of a pane, within reason, and mark it."""
+        rows, table = self.rows[key], self.tables[key]
+        assert isinstance(rows, PagedRows)
+        if await rows.reach(0, len(rows)):
+            table.rows_changed(self.session.clock())
+        table.mark_all()
+        marked = len(table.marked)
+        if 0 < marked < len(rows):
+            self.say(f"{marked:,} of {len(rows):,} are marked; a filter makes the list shorter.", "warning")
 
     def action_mark_invert(self) -> None:
         if self.table is not None:
