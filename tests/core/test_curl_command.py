@@ -29,6 +29,44 @@ def test_a_command_of_chrome():
     )  # fmt: skip
 
 
+CHROME_CMD = r"""curl ^"https://files.example.org/a^%^20b.zip?token=1^&x=^%^7Bid^%^7D^" ^
+  -H ^"accept: */*^" ^
+  -H ^"accept-encoding: gzip, deflate^" ^
+  -b ^"session=a^\^"b^\^"; path=C:\\x^" ^
+  -H ^"sec-ch-ua: ^\^"Chromium^\^";v=^\^"130^\^", ^\^"Not?A_Brand^\^";v=^\^"99^\^"^" ^
+  -H ^"referer: https://example.org/^" ^
+  --compressed"""
+FIREFOX_CMD = (
+    'curl "https://files.example.org/a.zip?x=1^&y=2" --compressed -H "User-Agent: Mozilla/5.0 (Windows NT 10.0)" ^\r\n'
+    '-H "Cookie: name=""quoted""" -H "Accept: */*"'
+)
+
+
+def test_a_command_of_chrome_for_cmd():
+    """Carets go first, then the quotes of Windows programs."""
+    command = parse_curl(CHROME_CMD)
+    assert command.url == "https://files.example.org/a%20b.zip?token=1&x=%7Bid%7D"
+    assert command.headers == (
+        ("accept", "*/*"), ("Cookie", 'session=a"b"; path=C:\\x'),
+        ("sec-ch-ua", '"Chromium";v="130", "Not?A_Brand";v="99"'), ("referer", "https://example.org/"),
+    )  # fmt: skip
+
+
+def test_a_command_of_firefox_for_cmd():
+    """Quotes in quotes are doubled."""
+    command = parse_curl(FIREFOX_CMD)
+    assert command.url == "https://files.example.org/a.zip?x=1&y=2"
+    assert command.headers == (
+        ("User-Agent", "Mozilla/5.0 (Windows NT 10.0)"), ("Cookie", 'name="quoted"'), ("Accept", "*/*"),
+    )  # fmt: skip
+
+
+def test_a_line_break_in_a_value_for_cmd_is_refused():
+    """A caret before two line breaks is one in the value, and header fields have none."""
+    with pytest.raises(RequestError, match="malformed"):
+        parse_curl('curl ^"https://a.example/^" -H ^"x: a^\n\nb^"')
+
+
 def test_options_with_values():
     """Long, short, joined."""
     command = parse_curl("curl -sSLo dir/out.bin -ume:secret --limit-rate=500K -x http://p:1 -m 30 https://a.example/f")
@@ -52,7 +90,7 @@ def test_no_secret_in_the_repr():
         ("curl $'https://a.example", "not closed"), ("curl https://a.example | sh", "more than curl"),
         ("curl $(cat x)", "more than curl"), ("curl -b jar.txt https://a.example", "from a file"),
         ("curl -r 0-5 https://a.example", "part of the file"), ("curl -H 'a b: c' https://a.example", "malformed"),
-        ("curl " + "x" * 70_000, "longer than"),
+        ("curl " + "x" * 70_000, "longer than"), ('curl ^"https://a.example', "not closed"),
     ],
 )  # fmt: skip
 def test_what_is_refused_says_why(text, reason):
@@ -85,7 +123,7 @@ def test_empty_headers_are_dropped_and_ignored_options_take_their_value():
 @given(st.text(max_size=200))
 def test_nothing_but_a_refusal_is_raised(text):
     """Whatever is pasted."""
-    for candidate in (text, "curl " + text, "curl $'" + text):
+    for candidate in (text, "curl " + text, "curl $'" + text, 'curl ^"' + text):
         try:
             parse_curl(candidate)
         except RequestError:

@@ -61,3 +61,11 @@ def test_a_manifest_is_known_by_its_type_or_its_name():
     """A type decides over a name."""
     assert looks_like("application/vnd.tui-downloads.manifest+json") and looks_like("", BASE)
     assert not looks_like("text/html", BASE)
+
+
+def test_a_hundred_megabytes_are_refused_unread(code, wish, web):
+    """The size is bounded before the parser sees it, and that of a given text before it is encoded."""
+    huge = "[" * (100 << 20)
+    assert code(lambda: parse(huge.encode(), "http://a.test/p.json")) == "SOURCE_INVALID"
+    given = Manifest(wish("http://a.test/", manifest=huge))
+    assert code(lambda: web({}).drive(given.resolve())) == "SOURCE_INVALID"

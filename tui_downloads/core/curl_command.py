@@ -1,4 +1,4 @@
-"""`Copy as cURL` of a browser, read as a download; a command that would send something is refused."""
+"""`Copy as cURL` of a browser, for bash or for cmd, read as a download; one that would send something is refused."""
 
 from __future__ import annotations
 
@@ -59,6 +59,9 @@ _ESCAPES = {
     "f": "",
     "v": "",
 }
+_CMD = re.compile(r'\^(?:"|\r?\n)')
+"""What only a command for Windows's cmd has."""
+_CARET = re.compile(r"\^(?:(\r?\n)(\r?\n)?|(.))", re.DOTALL)
 _NUMBERED = re.compile(r"x([0-9A-Fa-f]{1,2})|u([0-9A-Fa-f]{1,4})|U([0-9A-Fa-f]{1,8})|([0-7]{1,3})")
 
 
@@ -92,7 +95,8 @@ def parse_curl(text: str) -> CurlCommand:
     """
     if len(text) > LONGEST:
         raise _refused("The curl command is longer than 64 KiB.")
-    words = split_words(re.sub(r"^\s*\$\s+", "", text))
+    text = re.sub(r"^\s*\$\s+", "", text)
+    words = split_cmd(text) if _CMD.search(text) else split_words(text)
     if not words or words[0] not in ("curl", "curl.exe"):
         raise _refused("This is not a curl command.")
     return _Reader().read(words[1:])
@@ -196,7 +200,7 @@ def split_words(text: str) -> list[str]:
     Raises:
         RequestError: a quote is not closed, or the shell would run or expand something.
     """
-    text = text.replace("\\\r\n", " ").replace("\\\n", " ").replace("^\r\n", " ").replace("^\n", " ")
+    text = text.replace("\\\r\n", " ").replace("\\\n", " ")
     words: list[str] = []
     word: list[str] | None = None
     at = 0
@@ -214,6 +218,39 @@ def split_words(text: str) -> list[str]:
     if word is not None:
         words.append("".join(word))
     return words
+
+
+def split_cmd(text: str) -> list[str]:
+    """Split a command as Windows's cmd and the runtime of its programs do; variables are not expanded.
+
+    Raises:
+        RequestError: a quote is not closed.
+    """
+    # cmd takes the carets away first; one before two line breaks leaves one, before a single one it goes on below.
+    text = _CARET.sub(lambda found: found[3] or ("\n" if found[2] else " "), text)
+    words: list[str] = []
+    word: list[str] | None = None
+    quoted = False
+    at = 0
+    while at < len(text):
+        char, pair = text[at], text[at : at + 2]
+        at += 1
+        if char.isspace() and not quoted:
+            if word is not None:
+                words.append("".join(word))
+            word = None
+            continue
+        word = [] if word is None else word
+        if pair in ('\\"', "\\\\") or (quoted and pair == '""'):
+            word.append(pair[1])
+            at += 1
+        elif char == '"':
+            quoted = not quoted
+        else:
+            word.append(char)
+    if quoted:
+        raise _refused("A quote of the command is not closed.")
+    return [*words, "".join(word)] if word is not None else words
 
 
 def _piece(text: str, at: int) -> tuple[str, int]:

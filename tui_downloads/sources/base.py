@@ -157,6 +157,37 @@ def whole(reply: Reply, what: str) -> bytes:
     )
 
 
+def document(wish: Wish, key: str, what: str, limit: int, accept: str) -> Generator[Question, Reply, tuple[bytes, str]]:
+    """Get the text of a list, bounded: the one the wish brings under `key`, else that of its link; with its base.
+
+    Raises:
+        DownloadError: SOURCE_INVALID for one that is too large, or what the server's refusal means.
+    """
+    text = wish.options.get(key)
+    if not isinstance(text, str):
+        reply = yield Question(wish.url, (("Accept", accept),), limit=limit)
+        return bounded(whole(reply, f"The {what}"), what, limit), reply.url
+    if len(text) > limit:
+        raise too_large(what, limit)
+    return bounded(text.encode("utf-8", "replace"), what, limit), wish.url
+
+
+def bounded(body: bytes, what: str, limit: int) -> bytes:
+    """Give a text that is not too large to be read.
+
+    Raises:
+        DownloadError: SOURCE_INVALID.
+    """
+    if len(body) > limit:
+        raise too_large(what, limit)
+    return body
+
+
+def too_large(what: str, limit: int) -> DownloadError:
+    """Say that a list is larger than any that makes sense."""
+    return invalid(f"The {what} is larger than {limit >> 20} MiB.")
+
+
 def invalid(message: str) -> DownloadError:
     """Say that a list is not usable."""
     return DownloadError(Code.SOURCE_INVALID, message, retry=False)

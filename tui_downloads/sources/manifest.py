@@ -15,16 +15,17 @@ from .base import (
     Dialogue,
     FileSpec,
     Piece,
-    Question,
     Resolved,
     Source,
     absolute,
+    bounded,
+    document,
     invalid,
-    whole,
 )
 from .signs import MANIFEST_TYPE
 
 LIMIT = 64 * 1024 * 1024
+JSON = "application/json"
 VERSION = 1
 MOST_PIECES = 1_000_000
 LONGEST = 16 * 1024
@@ -36,17 +37,13 @@ class Manifest(Source):
     name = "manifest"
 
     def resolve(self) -> Dialogue:
-        text = self.wish.options.get("manifest")
-        if isinstance(text, str):
-            return parse(text.encode("utf-8", "replace"), self.wish.url)
-        reply = yield Question(self.wish.url, (("Accept", f"{MANIFEST_TYPE}, application/json"),), limit=LIMIT)
-        return parse(whole(reply, "The manifest"), reply.url)
+        return parse(*(yield from document(self.wish, "manifest", "manifest", LIMIT, f"{MANIFEST_TYPE}, {JSON}")))
 
 
 def looks_like(content_type: str, url: str = "") -> bool:
     """Say whether an answer may be a manifest, by its type or its link."""
     kind = essence(content_type)
-    return kind == MANIFEST_TYPE or kind == "application/json" or (not kind and raw_name(url).lower().endswith(".json"))
+    return kind in (MANIFEST_TYPE, JSON) or (not kind and raw_name(url).lower().endswith(".json"))
 
 
 def parse(body: bytes, base: str) -> Resolved:
@@ -56,19 +53,19 @@ def parse(body: bytes, base: str) -> Resolved:
         DownloadError: SOURCE_INVALID, naming the file that is wrong.
     """
     try:
-        document = json.loads(body)
+        told = json.loads(bounded(body, "manifest", LIMIT))
     except (ValueError, RecursionError):
         raise invalid("The manifest is not JSON.") from None
-    if not isinstance(document, dict) or not isinstance(document.get("files"), list):
+    if not isinstance(told, dict) or not isinstance(told.get("files"), list):
         raise invalid('The manifest is no object with a list "files".')
-    version = document.get("version", VERSION)
+    version = told.get("version", VERSION)
     if version != VERSION:
         raise invalid("The manifest's version is not known here; this program reads version 1.")
-    entries = document["files"]
+    entries = told["files"]
     if not 0 < len(entries) <= MOST_FILES:
         raise invalid(f"The manifest lists {len(entries)} files; there may be 1 to {MOST_FILES}.")
     files = tuple(_file(entry, place, base) for place, entry in enumerate(entries, 1))
-    title = document.get("title", "")
+    title = told.get("title", "")
     return Resolved(files, title=title[:LONGEST] if isinstance(title, str) else "", folder=True)
 
 

@@ -21,15 +21,16 @@ from .base import (
     Dialogue,
     FileSpec,
     Piece,
-    Question,
     Resolved,
     Source,
     absolute,
+    bounded,
+    document,
     invalid,
-    whole,
 )
 from .signs import METALINK_TYPES
 
+ACCEPT = "application/metalink4+xml, */*;q=0.8"
 LIMIT = 16 * 1024 * 1024
 MOST_PIECES = 1_000_000
 LONGEST_TEXT = 16 * 1024
@@ -44,11 +45,7 @@ class Metalink(Source):
     name = "metalink"
 
     def resolve(self) -> Dialogue:
-        text = self.wish.options.get("metalink")
-        if isinstance(text, str):
-            return parse(text.encode("utf-8", "replace"), self.wish.url)
-        reply = yield Question(self.wish.url, (("Accept", "application/metalink4+xml, */*;q=0.8"),), limit=LIMIT)
-        return parse(whole(reply, "The metalink"), reply.url)
+        return parse(*(yield from document(self.wish, "metalink", "metalink", LIMIT, ACCEPT)))
 
 
 def looks_like(content_type: str, body: bytes = b"") -> bool:
@@ -66,8 +63,7 @@ def parse(body: bytes, base: str) -> Resolved:
     Raises:
         DownloadError: SOURCE_INVALID, with what is wrong.
     """
-    if len(body) > LIMIT:
-        raise invalid(f"The metalink is larger than {LIMIT} bytes.")
+    bounded(body, "metalink", LIMIT)
     reader = _Reader()
     parser = DefusedXMLParser(target=reader, forbid_dtd=True)
     try:
