@@ -67,7 +67,7 @@ def test_a_mark_is_of_bytes_that_are_in_the_file(staging: Path):
     """It holds the number of fragments, where the file ended, and of what it is."""
     path = staging / "media.mp4.part"
     with path.open("wb") as stream:
-        ctx = {"tmpfilename": str(path), "dest_stream": stream, "wish": WISH}
+        ctx = {"tmpfilename": str(path), "dest_stream": stream, "wish": WISH, "extra_state": {}}
         stream.write(b"12345")
         fragments.mark(ctx, 2)
     assert json.loads((staging / "media.mp4.part.mark").read_text()) == {"index": 2, "length": 5, "wish": WISH}
@@ -78,7 +78,7 @@ def test_what_is_more_than_a_file_has_no_mark(staging: Path):
     path = staging / "media.vtt.part"
     (staging / "media.vtt.part.mark").write_text("{}")
     with path.open("wb") as stream:
-        fragments.mark({"tmpfilename": str(path), "dest_stream": stream, "extra_state": {}}, 2)
+        fragments.mark({"tmpfilename": str(path), "dest_stream": stream, "extra_state": {"window": 1}}, 2)
     assert [found.name for found in staging.iterdir()] == ["media.vtt.part"]
 
 

@@ -59,7 +59,7 @@ def guard() -> bool:
 def mark(ctx: dict[str, Any], number: int) -> None:
     """Write down that so many fragments are in the file, once they are safe."""
     path = ctx["tmpfilename"] + MARK
-    if ctx.get("live") or "extra_state" in ctx:
+    if ctx.get("live") or ctx.get("extra_state"):
         remove(path)  # there is more to know than what is in the file; without a mark it begins again
         return
     stream = ctx["dest_stream"]
