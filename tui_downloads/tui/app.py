@@ -45,8 +45,9 @@ class DownloadsApp(App[int], inherit_bindings=False):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     ENABLE_COMMAND_PALETTE = True
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("ctrl+q", "leave", "Quit", show=False),
-        Binding("ctrl+c", "help_quit", show=False, system=True),
+        Binding("ctrl+q", "leave", "Quit", show=False, id="app.quit"),
+        Binding("ctrl+c", "help_quit", show=False, system=True, id="app.interrupt"),
+        Binding("ctrl+l", "redraw", show=False, id="app.redraw"),
     ]
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (80, "-medium"), (100, "-roomy"), (120, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-mid"), (30, "-tall")]  # noqa: RUF012
@@ -230,7 +231,9 @@ class DownloadsApp(App[int], inherit_bindings=False):
             return
         written = await asyncio.to_thread(book.screen)
         settings = replace(written, ascii=self.session.settings.ascii, plain=self.session.settings.plain)
+        before = self.session.settings
         self.session.settings = self.announcer.settings = settings
+        self.main.settings_changed(before)
         self._use_theme(settings.theme)
         self._take_keys()
         self._tell_trouble()
@@ -245,6 +248,20 @@ class DownloadsApp(App[int], inherit_bindings=False):
         """Open the palette; it finds more than commands, and says so."""
         if not CommandPalette.is_open(cast("App[object]", self)):
             self.push_screen(CommandPalette(placeholder="A command, or a download by name…", id="--command-palette"))
+
+    def on_resize(self) -> None:
+        """Draw everything anew: what terminals make of lines that were longer differs."""
+        self._forget_glass()
+
+    def _forget_glass(self) -> None:
+        forget = getattr(self._driver, "forget", None)
+        if forget is not None:
+            forget()
+
+    def action_redraw(self) -> None:
+        """Draw everything, whatever the terminal seems to show."""
+        self._forget_glass()
+        self.screen.refresh(layout=True)
 
     def action_leave(self) -> None:
         """Quit from any screen, with the same guard."""

@@ -13,10 +13,12 @@ import termios
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import TextIO, cast
 
 from textual.drivers import linux_driver
 from textual.drivers._writer_thread import WriterThread
 
+from .glass import ThroughGlass
 from .pasting import PasteParser
 
 _ALIKE = {
@@ -42,6 +44,14 @@ class PatientWriter(WriterThread):
 
     behind = False
     """Something was dropped, so the picture on the terminal is not ours."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._glass = ThroughGlass(file)
+        super().__init__(cast(TextIO, self._glass))
+
+    def forget(self) -> None:
+        """Send in full what is drawn next."""
+        self._glass.stale = True
 
     def write(self, text: str) -> None:
         if not self.is_alive():
@@ -89,7 +99,7 @@ class PatientDriver(linux_driver.LinuxDriver):
 
     def start_application_mode(self) -> None:
         # The driver makes its writer, parser and decoder from these module-level names and offers no other way.
-        linux_driver.WriterThread = PatientWriter  # type: ignore[attr-defined]
+        linux_driver.WriterThread = PatientWriter  # type: ignore[attr-defined, assignment]
         linux_driver.XTermParser = PasteParser  # type: ignore[attr-defined]
         linux_driver.getincrementaldecoder = _forgiving  # type: ignore[attr-defined, assignment]
         session = getattr(self._app, "session", None)
@@ -105,6 +115,11 @@ class PatientDriver(linux_driver.LinuxDriver):
     def write(self, data: str) -> None:
         if self._writer_thread is not None:
             super().write(data.translate(TO_ASCII) if self._ascii and not data.isascii() else data)
+
+    def forget(self) -> None:
+        """Hear that the terminal may show something else than what was sent."""
+        if self._patient is not None:
+            self._patient.forget()
 
     def caught_up(self) -> bool:
         """Say once, after frames were dropped, that the terminal reads again."""
