@@ -576,7 +576,7 @@ async def test_only_an_administrator_ends_the_service(tmp_path):
     async with service(tmp_path, dialects=[lambda context: application.make(context, stop=stop)]) as made:
         assert await message(made, "aria2.shutdown") == "Only an administrator ends the service."
         assert await result(made, "aria2.forceShutdown", user="root") == "OK"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await ended.wait()
         assert asked == [True]
 

@@ -112,7 +112,7 @@ def post(url: str, method: str, params: list[Any]) -> tuple[int, str, Any]:
     """Call a method and give status, type and answer."""
     body = json.dumps({"jsonrpc": "2.0", "id": "q", "method": method, "params": params}).encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=10) as answer:
+        with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as answer:
             return answer.status, answer.headers["content-type"], json.load(answer)
     except urllib.error.HTTPError as answer:
         with answer:

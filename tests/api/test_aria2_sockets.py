@@ -48,7 +48,7 @@ class Client:
         return self.notes.pop()[1]
 
     async def _until(self, wanted: Any) -> Any:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 found = json.loads(await self.socket.recv())
                 if "method" in found:
@@ -144,7 +144,7 @@ async def test_a_socket_ends_with_the_service(tmp_path):
             await ann.call("aria2.getVersion")
             await made.root.close()
             with pytest.raises(ConnectionClosed):
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(60):
                     await ann.socket.recv()
 
 

@@ -24,13 +24,13 @@ class Listening:
 
     def __init__(self, made: Service, user: str = "root", **headers: str):
         auth = {"authorization": f"Bearer {made.secrets[user]}"}
-        self.client = httpx.AsyncClient(base_url=made.url, headers={**auth, **headers}, trust_env=False, timeout=30)
+        self.client = httpx.AsyncClient(base_url=made.url, headers={**auth, **headers}, trust_env=False, timeout=60)
         self.messages, self.comments, self.ended = [], 0, False
         self.opened = asyncio.Event()
 
     async def __aenter__(self):
         self.task = asyncio.create_task(self.read())
-        await asyncio.wait_for(self.opened.wait(), 10)
+        await asyncio.wait_for(self.opened.wait(), 60)
         return self
 
     async def read(self):

@@ -39,12 +39,12 @@ class Background:
 
     def __enter__(self) -> Background:
         self.thread.start()
-        assert self.ready.wait(20)
+        assert self.ready.wait(60)
         return self
 
     def __exit__(self, *_: object) -> None:
         self.loop.call_soon_threadsafe(self.stop.set)
-        self.thread.join(20)
+        self.thread.join(60)
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

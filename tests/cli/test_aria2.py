@@ -22,7 +22,7 @@ def call(port: int, method: str, *params: Any) -> Any:
     """Ask the RPC; None while nobody listens."""
     body = json.dumps({"jsonrpc": "2.0", "id": "1", "method": method, "params": params}).encode()
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/jsonrpc", body, timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/jsonrpc", body, timeout=60) as answer:
             return json.load(answer)["result"]
     except urllib.error.HTTPError as error:
         return json.load(error)["error"]["message"]

@@ -62,7 +62,7 @@ def box(service: Program, tmp_path: Path, server_program) -> Iterator[tuple[Prog
     finally:
         other.stop()
         server.terminate()
-        server.wait(10)
+        server.wait(60)
         log.close()
 
 

@@ -14,7 +14,7 @@ def test_every_link_of_the_catalog_is_answered(server: PracticeServer):
     fates = []
     for link in demo_links(server):
         parts = urlsplit(link.url)
-        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         line.request("HEAD", f"{parts.path}?{parts.query}")
         fates.append(line.getresponse().status)
         line.close()

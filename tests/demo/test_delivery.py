@@ -119,7 +119,7 @@ def test_a_rate_still_brings_the_bytes(server: PracticeServer, listen: Listen):
 def test_slow_is_for_one_request(server: PracticeServer, listen: Listen):
     """`slow=1:RATE`: the first crawls, the second does not."""
     url = server.file(SIZE, "a.bin", slow="1:10")
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     line.request("GET", url.partition(str(server.port))[2])
     reply = line.getresponse()
     assert reply.read(1) == WHOLE[:1]
@@ -140,7 +140,7 @@ def test_tls_ends_with_and_without_its_goodbye(certificate: Certificate, listen:
 
 def test_a_connection_is_kept_for_the_next_request(server: PracticeServer):
     """Keep-alive, also after a refusal and a HEAD."""
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     for method, path in [("GET", "/f/9/a"), ("HEAD", "/f/9/a"), ("GET", "/nothing"), ("GET", "/f/9/b")]:
         line.request(method, path)
         line.getresponse().read()

@@ -39,7 +39,7 @@ def test_requests_are_logged(server: PracticeServer, ask: Ask):
 
 def test_a_posted_body_is_kept(server: PracticeServer):
     """For what other rooms send."""
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     line.request("POST", "/f/5/a", body=b"hello")
     line.getresponse().read()
     line.close()
@@ -66,7 +66,7 @@ def test_a_script_speaks_on_the_channel(server: PracticeServer, ask: Ask):
 def test_cap_refuses_the_connection_too_many(server: PracticeServer, ask: Ask):
     """429 while another is open; free again when that one has gone."""
     url = server.file(10_000, "a.bin", cap=1, retry_after=3, slow="1:10")
-    first = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    first = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     first.request("GET", url.partition(str(server.port))[2])
     first.getresponse().read(1)
     refused = ask(url)
@@ -100,7 +100,7 @@ def test_a_path_outside_the_language_is_404(server: PracticeServer, ask: Ask):
 
 def test_what_is_not_http_is_refused_and_closed(server: PracticeServer):
     """400."""
-    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as line:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=60) as line:
         line.sendall(b"\x16\x03\x01 hello\r\n\r\n")
         answer = b"".join(iter(lambda: line.recv(4096), b""))
     assert answer.startswith(b"HTTP/1.1 400 ")
@@ -109,7 +109,7 @@ def test_what_is_not_http_is_refused_and_closed(server: PracticeServer):
 def test_as_a_proxy_it_answers_whole_links():
     """And asks for a login where it was given one: F39."""
     with serve_in_thread(proxy_login="p:q") as server:
-        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+        line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
         line.request("GET", "http://example.test/f/5/a")
         reply = line.getresponse()
         reply.read()
@@ -121,7 +121,7 @@ def test_as_a_proxy_it_answers_whole_links():
 
 def test_dropped_connections_break_off(server: PracticeServer):
     """As when the line goes down."""
-    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    line = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     line.request("GET", "/f/500000/a?stall=10")
     reply = line.getresponse()
     reply.read(10)
@@ -152,7 +152,7 @@ def test_a_stopped_thread_leaves_nothing_behind():
         port = server.port
     assert threading.active_count() == before
     with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(("127.0.0.1", port), timeout=10)
+        socket.create_connection(("127.0.0.1", port), timeout=60)
 
 
 @pytest.mark.parametrize("secure", [False, True])
@@ -167,7 +167,7 @@ def test_a_stop_leaves_no_socket_behind(request: pytest.FixtureRequest, secure: 
         warnings.simplefilter("always", ResourceWarning)
         for turn in range(10):
             with serve_in_thread(ssl_context=context) as running:
-                lines = [socket.create_connection(("127.0.0.1", running.port), timeout=10) for _ in range(8)]
+                lines = [socket.create_connection(("127.0.0.1", running.port), timeout=60) for _ in range(8)]
                 if not secure:
                     for line, head in zip(lines, (b"GET ", b"GET /f/50000000/x HTTP/1.1\r\n\r\n" * 2), strict=False):
                         line.sendall(head)

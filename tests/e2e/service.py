@@ -148,12 +148,12 @@ class Service:
     def local(self) -> httpx.Client:
         """Give a client on the Unix socket."""
         transport = httpx.HTTPTransport(uds=self.socket)
-        return httpx.Client(transport=transport, base_url="http://localhost", timeout=30.0)
+        return httpx.Client(transport=transport, base_url="http://localhost", timeout=60.0)
 
     def client(self, token: str = "", url: str = "") -> httpx.Client:
         """Give a client of a user over TCP."""
         headers = {"authorization": f"Bearer {token}"} if token else {}
-        return httpx.Client(base_url=url or self.urls[0], headers=headers, timeout=30.0, trust_env=False)
+        return httpx.Client(base_url=url or self.urls[0], headers=headers, timeout=60.0, trust_env=False)
 
     def subscribers(self) -> int:
         """Count who follows the news."""

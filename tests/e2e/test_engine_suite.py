@@ -31,7 +31,7 @@ class LiveBench(Bench):
         return self._origin.file(1_000, name, status=404)
 
     async def until(self, true: Callable[[], bool]) -> None:
-        await poll(true, 30.0)
+        await poll(true, 60.0)
 
 
 @pytest.mark.may_block

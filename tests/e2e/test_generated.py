@@ -12,7 +12,7 @@ from tui_downloads.demo.server import PracticeServer
 def test_no_generated_request_fails_a_check(place: Home, origin: PracticeServer):
     """Examples, coverage, fuzzing and stateful phases over every operation: no failure, and no error inside."""
     pytest.importorskip("schemathesis")
-    for found in generated.run(place, origin, 2, seconds=400.0, short=True):
+    for found in generated.run(place, origin, 2, seconds=1500.0, short=True):
         assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
         assert "stateful" in found.stdout.lower() and " failed" not in found.stdout
     assert " ERROR " not in place.log

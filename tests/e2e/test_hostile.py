@@ -52,7 +52,7 @@ def test_slowhttptest(place: Home, server_program, tmp_path: Path, origin: Pract
     transport = httpx.HTTPTransport(local_address="127.0.0.2")
     headers = {"authorization": f"Bearer {token}"}
     try:
-        with httpx.Client(base_url=service.urls[0], headers=headers, transport=transport, timeout=10.0) as client:
+        with httpx.Client(base_url=service.urls[0], headers=headers, transport=transport, timeout=60.0) as client:
             while tool.poll() is None:
                 assert client.get("/healthz").status_code == 200
                 assert client.get("/v1/downloads").status_code == 200

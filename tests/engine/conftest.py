@@ -30,7 +30,7 @@ class Bench:
             "folder": str(folder),
             "database": str(folder.parent / "list.db"),
             "limits": Limits(),
-            "defaults": Defaults(timeout=10.0, connect_timeout=5.0, retry_base=0.05),
+            "defaults": Defaults(timeout=10.0, connect_timeout=30.0, retry_base=0.05),
         } | setup
         self.engine = self._make()
 

@@ -38,7 +38,7 @@ class FakeBench(Bench):
         return url
 
     async def until(self, true: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not true():
                 self.fake.tick(0.25)
                 await asyncio.sleep(0.005)

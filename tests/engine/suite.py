@@ -58,7 +58,7 @@ class Bench(ABC):
         return outcome.id
 
 
-async def poll(true: Callable[[], bool], seconds: float = 15.0) -> None:
+async def poll(true: Callable[[], bool], seconds: float = 60.0) -> None:
     """Wait until something is true; fail after a deadline."""
     async with asyncio.timeout(seconds):
         while not true():

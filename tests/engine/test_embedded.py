@@ -301,7 +301,7 @@ async def test_events_tell_the_story_in_order(bench):
 
     task = asyncio.create_task(follow())
     await bench.complete(await bench.add(bench.server.file(3_000, "news.bin")))
-    await asyncio.wait_for(task, 20)
+    await asyncio.wait_for(task, 60)
     assert [event.seq for event in seen] == list(range(1, len(seen) + 1))
     assert seen[0].type == "added" and seen[-1].data["path"].endswith("news.bin")
 

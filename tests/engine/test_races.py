@@ -327,7 +327,7 @@ async def test_a_full_disk_does_not_swallow_a_pause(bench, monkeypatch):
             raise DownloadError(Code.DISK_FULL, "full")
 
         monkeypatch.setattr(transfers.Transfer, "write", full)
-        await asyncio.wait_for(desk(bench)._pause(manager.downloads[id]), 5)
+        await asyncio.wait_for(desk(bench)._pause(manager.downloads[id]), 60)
         monkeypatch.undo()
 
     await on_loop(bench, stop())
@@ -425,7 +425,7 @@ async def test_a_call_under_way_ends_when_the_engine_closes(bench, monkeypatch):
     assert await asyncio.to_thread(started.wait, 10)
     await bench.engine.close()
     with pytest.raises(TuiDownloadsError, match="closed"):
-        await asyncio.wait_for(call, 10)
+        await asyncio.wait_for(call, 60)
 
 
 async def test_a_list_that_cannot_be_written_for_a_while_loses_no_row(bench, monkeypatch):

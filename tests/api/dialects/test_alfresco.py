@@ -320,7 +320,7 @@ async def test_the_cleaner_comes_round_by_itself(content):
     adopt(content, old, "alfresco")
     engine = content.engine
     Cleaner(engine, "alfresco", age=3600.0, now=lambda: engine.now, every=0.01).start()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while old in engine.snapshot().downloads:
             await asyncio.sleep(0.01)
 

@@ -39,7 +39,7 @@ async def made(tmp_path: Path):
     """Give a service over the real engine; kim may reach private addresses, as the practice server's."""
     folder = tmp_path / "downloads"
     folder.mkdir()
-    defaults = Defaults(timeout=10.0, connect_timeout=5.0, retry_base=0.05, retries=1)
+    defaults = Defaults(timeout=30.0, connect_timeout=30.0, retry_base=0.05, retries=1)
     engine: Any = EmbeddedEngine(Setup(folder=str(folder), database=str(tmp_path / "list.db"), defaults=defaults))
     settings = ApiSettings(strict_hoody_download=True)
     async with service(tmp_path, settings=settings, dialects=[hoody.make, bridge.make, masv.make], engine=engine) as it:
