@@ -178,7 +178,7 @@ def names_hold(source: Source) -> None:
     holds(stem + extension == text, "an extension is the end of its name")
     for part in names.safe_path(text).split("/"):
         safe(part)
-    holds(names.same_name(name, name.upper()) or not name.isascii(), "case does not tell names apart")
+    holds(names.collision_key(name) == names.collision_key(name.upper()) or not name.isascii(), "case is no difference")
 
 
 def dispositions_hold(source: Source) -> None:

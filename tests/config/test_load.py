@@ -120,6 +120,13 @@ def test_unknown_keys_suggest_the_nearest(file, text, line, hint):
         ("[[categories]]\nname = 'x'", "needs folder"),
         ("[[schedule]]\nstart = '25:00'\nend = '1:00'", "time of day"),
         ("[[schedule]]\nstart = '5:00'\nend = '1:00'\ndays = ['moon']", "no day"),
+        ("[policy]\nblocked = ['https://example.org/']", "domains such as"),
+        ("[policy]\nallowed = ['ex*mple.org']", "domains such as"),
+        ("[proxy]\nall = 'gopher://h'", "KIND://HOST:PORT"),
+        ("[proxy]\nno_proxy = ['10.0.0.0/99']", "networks"),
+        ("[hooks]\nwebhooks = ['ftp://h/x']", "http://"),
+        ("name_template = '{nope}'", "fields are among {category}"),
+        ("[endpoint]\ndialects = ['native', 'nope']", "some of native"),
         ("downloads = ", "not TOML"),
         ("downloads = 1\ndownloads = 2", "not TOML"),
         ("\x00", "not TOML"),
@@ -134,6 +141,30 @@ def test_wrong_values_are_told_in_one_line(file, text, wanted):
     error = refused(path)
     assert str(path) in error.message
     assert wanted in error.message
+
+
+def test_what_is_checked_further_takes_what_is_right(file):
+    """Rules about what a text says leave alone what people write."""
+    settings = load(
+        file(
+            """
+            name_template = "{date}-{name}"
+            [policy]
+            blocked = ["*.example.org", "10.0.0.1", "b\u00fccher.example", "*"]
+            [proxy]
+            http = "proxy:3128"
+            https = "socks5h://me:secret@[::1]:1080"
+            all = "direct"
+            no_proxy = ["localhost", ".example.org", "10.0.0.0/8", "*", "host:8080", "::1"]
+            [hooks]
+            webhooks = ["https://example.org/hook?key=1"]
+            [endpoint]
+            dialects = []
+            """
+        ),
+        {},
+    )
+    assert settings.proxy.http == "proxy:3128" and settings.endpoint.dialects == ()
 
 
 def test_the_environment_is_named_in_its_mistakes():

@@ -106,7 +106,7 @@ def test_a_link_has_one_canonical_spelling(text: str, url: str | None):
         ("\thttp://example.org/", "control character"),
         ("http://example.org/\x85", "control character"),
         ("http://example.org/\ud800", "can't be encoded"),
-        ("http://example.org/" + "a" * 20000, "longer"),
+        ("http://example.org/" + "a" * 20000, "longer"), ("http://example.org/" + "é" * 8000, "percent-encoded"),
         ("http://" + "a" * 2000 + "/", "too long"),
         ("http://" + "a" * 64 + ".org/", "too long"),
         ("http://" + "a." * 140 + "org/", "too long"),

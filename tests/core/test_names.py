@@ -13,12 +13,11 @@ from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.names import (
     DEFAULT,
     MAX_BYTES,
+    check_template,
     collision_key,
-    from_template,
     numbered,
     safe_name,
     safe_path,
-    same_name,
     split_extension,
 )
 
@@ -173,25 +172,18 @@ def test_numbered_names_fit(text: str, n: int):
 
 def test_f48_names_that_fall_together_are_the_same():
     """F48: case and composition do not tell files apart."""
-    assert same_name("README.txt", "readme.TXT")
-    assert same_name("Straße", "STRASSE")
-    assert same_name("e\u0301.txt", "É.txt")
-    assert same_name("a", "a.")
-    assert not same_name("a", "b")
+    assert collision_key("README.txt") == collision_key("readme.TXT")
+    assert collision_key("Straße") == collision_key("STRASSE")
+    assert collision_key("e\u0301.txt") == collision_key("É.txt")
+    assert collision_key("a") == collision_key("a.")
+    assert collision_key("a") != collision_key("b")
     assert collision_key("A") == "a"
 
 
-def test_a_template_names_a_file():
-    """Fields are filled, and the result is safe."""
-    name = from_template(
-        "{date} {time} {host} {stem}{ext} {title}", name="a.tar.gz", host="h:1", at=86400.0, more={"title": "x/y"}
-    )
-    assert name == "1970-01-02 000000 h_1 a.tar.gz x_y"
-    assert from_template("{name}", name="../x") == "__x"
-
-
-def test_a_template_with_an_unknown_field_is_refused():
-    """The message lists the fields."""
-    with pytest.raises(RequestError, match=r"\{name\}") as caught:
-        from_template("{nome}", name="a")
+@pytest.mark.parametrize("template", ["{nope}", "{name", "{name!r}", "{name:>10}", "{0}", "{name.__class__}"])
+def test_a_template_that_makes_no_sense_is_refused(template: str):
+    """Only the known fields, and nothing that reaches into them."""
+    check_template("{date}-{stem}.{ext} {{kept}}")
+    with pytest.raises(RequestError) as caught:
+        check_template(template)
     assert caught.value.code is Code.INVALID_OPTION

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tui_downloads.core.errors import DownloadError
-from tui_downloads.core.patterns import expand, has_pattern
+from tui_downloads.core.patterns import expand
 
 
 @pytest.mark.parametrize("text,links", [
@@ -27,7 +27,6 @@ from tui_downloads.core.patterns import expand, has_pattern
 def test_a_pattern_means_its_links_in_order(text, links):
     """The last part counts fastest; zeros in front are kept; what is no pattern stays."""
     assert expand(text) == links
-    assert has_pattern(text) is (len(links) > 1)
 
 
 @pytest.mark.parametrize(

@@ -210,6 +210,19 @@ def test_a_victim_that_said_nothing_yet_counts_as_usual():
     assert first.end == second.start
 
 
+def test_the_winner_of_a_race_goes_on_alone():
+    """What lies behind it is its own; the loser has no part in it."""
+    plan = Plan(10 * MIB)
+    winner = plan.lease(0.0)
+    thief = plan.steal(0.0, smallest=1, guard=0)
+    plan.release(thief)
+    plan.advance(winner, winner.end - 100)
+    loser = plan.race(0.0, force=True)
+    plan.advance(winner, 100)
+    assert plan.go_on(winner, 10 * MIB)
+    assert (winner.end, winner.twin, loser.twin) == (10 * MIB, None, None)
+
+
 def test_a_victim_goes_on_where_its_thief_brought_nothing():
     """What was stolen and given back, or not begun, is taken up again; the thief wants nothing more."""
     plan = Plan(10 * MIB)

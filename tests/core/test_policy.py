@@ -14,7 +14,6 @@ from tui_downloads.core.policy import (
     check_folder,
     check_link,
     check_pattern,
-    check_proxy,
     host_is_literal,
     inside,
     matches,
@@ -82,13 +81,6 @@ def test_s26_the_connected_address_is_checked():
     assert code(check_address, "64:ff9b::7f00:1", STRICT) is Code.ADDRESS_BLOCKED
     assert code(check_address, "nonsense", STRICT) is Code.ADDRESS_BLOCKED
     assert code(check_address, "nonsense", Policy()) is None
-
-
-def test_a_proxy_needs_leave():
-    """DOWNLOAD_FORBIDDEN; no proxy named is no choice."""
-    assert code(check_proxy, "http://p:1", Policy(may_choose_proxy=False)) is Code.DOWNLOAD_FORBIDDEN
-    assert code(check_proxy, None, Policy(may_choose_proxy=False)) is None
-    assert code(check_proxy, "http://p:1", Policy()) is None
 
 
 def test_s4_a_folder_is_inside_by_common_path():

@@ -177,3 +177,11 @@ def test_a_refusal_counts_for_less_after_ten_minutes():
     ramp.refused(10.0)
     found = [ramp.want(now, total=0, connections=0, remaining=None) for now in (11.0, 609.0, 610.0, 1210.0, 9999.0)]
     assert (found, ramp.ceiling) == ([2, 2, 2, 2, 2], 8)
+
+
+def test_a_ramp_climbs_until_it_is_where_it_may_go():
+    """Whoever staffs asks often only while another step may come."""
+    ramp = Ramp(2)
+    assert ramp.climbing
+    ramp.start_at(2)
+    assert not ramp.climbing

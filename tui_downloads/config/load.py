@@ -11,6 +11,7 @@ from typing import Any
 from tui_downloads.core.errors import Code, RequestError
 from tui_downloads.core.spec import OnConflict
 
+from .checks import CHECKS
 from .settings import CHOICES, DAYS, LEAST, LISTS, SECTIONS, Settings
 from .values import parse_clock, parse_duration, parse_size, parse_switch
 
@@ -192,8 +193,10 @@ def parse(key: str, each: Field[Any], value: Any) -> Any:
     if key in LISTS:
         return _tables(key, value)
     parsed = _PARSERS[kind](value)
-    if key in CHOICES and str(parsed) not in CHOICES[key]:
-        raise ValueError("one of " + ", ".join(CHOICES[key]))
+    if key in CHOICES and any(each not in CHOICES[key] for each in (parsed if kind.startswith("tuple") else [parsed])):
+        raise ValueError(("some" if kind.startswith("tuple") else "one") + " of " + ", ".join(CHOICES[key]))
+    if parsed and key in CHECKS:
+        CHECKS[key](parsed)
     if isinstance(parsed, int | float) and not isinstance(parsed, bool) and parsed < LEAST.get(key, 0):
         raise ValueError(f"at least {LEAST.get(key, 0)}")
     return parsed

@@ -15,6 +15,7 @@ from tui_downloads.core.snapshots import Limits
 from tui_downloads.core.spec import OnConflict, Policy
 
 # Names of units: the loader reads them off the annotations.
+DIALECTS = ("native", "aria2", "hoody", "bridge", "offlinetube", "masv", "alfresco")
 Size = int
 Duration = float
 Clock = int
@@ -72,9 +73,7 @@ class EndpointSettings:
     """The same for the strict mount and for listeners with `dialect=hoody`."""
     combined_root: bool = field(default=True, metadata=RESTART)
     """Every dialect is also served at the root."""
-    dialects: tuple[str, ...] = field(
-        default=("native", "aria2", "hoody", "bridge", "offlinetube", "masv", "alfresco"), metadata=RESTART
-    )
+    dialects: tuple[str, ...] = field(default=DIALECTS, metadata=RESTART)
     """Dialects that are served."""
     tls_cert: str = field(default="", metadata=RESTART)
     """Certificate file for TCP listeners; empty serves plain HTTP."""
@@ -344,6 +343,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "screen.density": ("compact", "comfortable"),
     "log.level": ("debug", "info", "warning", "error"),
     "on_conflict": tuple(choice.value for choice in OnConflict),
+    "endpoint.dialects": DIALECTS,
 }
 LEAST: Mapping[str, float] = {
     "downloads": 1,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 
-from .resource import Headers, Resource, Validator
+from .resource import Resource, Validator
 
 _MONTHS = {
     month: index
@@ -55,12 +55,6 @@ def _date(text: str) -> float | None:
         return None
 
 
-def read_validator(headers: Headers) -> Validator:
-    """Read the validators of an answer."""
-    etag, modified = headers.get("etag"), headers.get("last-modified")
-    return make_validator(etag, modified, headers.get("date"))
-
-
 def make_validator(etag: str, last_modified: str, date: str) -> Validator:
     """Make a validator; whether the date is strong matters, and is looked at, only without an ETag."""
     strong = False
@@ -86,7 +80,7 @@ def same_version(old: Validator, new: Validator) -> bool:
 
 
 def may_join(old: Validator, old_size: int | None, new: Resource, has_digest: bool = False) -> Join:
-    """Decide whether an answer of the same link may continue what is there; for another link ask `may_mix`."""
+    """Decide whether an answer of the same link may continue what is there; another link's is compared."""
     if old_size is not None and new.size is not None and old_size != new.size:
         return Join.RESTART
     # The bytes will be proved at the end, so a changed ETag (links with tokens change theirs) is no reason to stop.
@@ -101,14 +95,3 @@ def may_join(old: Validator, old_size: int | None, new: Resource, has_digest: bo
     if same_date and old_size is not None and old_size == new.size:
         return Join.OVERLAP
     return Join.RESTART
-
-
-def may_mix(old_size: int | None, new: Resource, has_digest: bool = False) -> Join:
-    """Decide whether a mirror may add to what another link gave.
-
-    Validators belong to a link and say nothing about another one's, so only a digest, or a comparison at each junction,
-    decides.
-    """
-    if old_size is None or new.size is None or old_size != new.size:
-        return Join.RESTART
-    return Join.YES if has_digest else Join.OVERLAP

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from string import Formatter
 
 from .content_types import content_type as content_type
 from .disposition import content_disposition as content_disposition
@@ -20,6 +19,8 @@ MAX_BYTES = 255 - len(" (9999)") - len(".part.journal")
 DEFAULT = "download"
 NEUTRAL = ".download"
 """Put behind names of types that a desktop would launch."""
+FIELDS = frozenset({"name", "stem", "ext", "host", "date", "time", "id", "category", "title"})
+"""What a name template may hold."""
 
 _FAST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .+\-()\[\],=@~!']{0,198}[A-Za-z0-9_+\-)\]=~!'])?", re.ASCII)
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u2028\u2029]')
@@ -45,7 +46,6 @@ _BESIDE = frozenset({
 _EXTENSION = re.compile(r"\.(?=[A-Za-z0-9_+\-]*[A-Za-z])[A-Za-z0-9_+\-]{1,16}", re.ASCII)
 _VOLUME = re.compile(r"\.(?:7z|zip|rar|tar|iso|img|bin)\.[0-9]{2,4}", re.ASCII | re.IGNORECASE)
 _RAR_PART = re.compile(r"\.part[0-9]{1,4}\.rar", re.ASCII | re.IGNORECASE)
-_FIELD = re.compile(r"\{([A-Za-z_]*)\}")
 
 
 def safe_name(text: str, *, replace: str = "_") -> str:
@@ -160,33 +160,17 @@ def collision_key(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", name).casefold()).rstrip(" .")
 
 
-def same_name(a: str, b: str) -> bool:
-    """Say whether two names would be one file on some system."""
-    return a == b or collision_key(a) == collision_key(b)
-
-
-def from_template(template: str, *, name: str, host: str = "", at: float = 0.0, more: Mapping[str, str] = {}) -> str:
-    """Fill a name template: `{name} {stem} {ext} {host} {date} {time}` and whatever `more` holds; the result is safe.
+def check_template(template: str) -> None:
+    """Refuse a name template that can't be filled in.
 
     Raises:
-        RequestError: INVALID_OPTION, for a field that there is not.
+        RequestError: INVALID_OPTION, naming what is wrong.
     """
-    stem, extension = split_extension(name)
-    moment = datetime.fromtimestamp(at, UTC)
-    fields = {
-        "name": name,
-        "stem": stem,
-        "ext": extension,
-        "host": host,
-        "date": f"{moment:%Y-%m-%d}",
-        "time": f"{moment:%H%M%S}",
-        **more,
-    }
-
-    def fill(match: re.Match[str]) -> str:
-        if match[1] not in fields:
-            known = ", ".join(f"{{{field}}}" for field in fields)
-            raise RequestError(Code.INVALID_OPTION, f"The name template has an unknown field; there are {known}.")
-        return fields[match[1]]
-
-    return safe_name(_FIELD.sub(fill, template))
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        raise RequestError(Code.INVALID_OPTION, f"name_template {template!r}: {error}.") from None
+    for _, name, spec, conversion in parts:
+        if name is not None and (name not in FIELDS or spec or conversion):
+            known = ", ".join(sorted(FIELDS))
+            raise RequestError(Code.INVALID_OPTION, f"name_template has {{{name}}}; it may hold {known}.")

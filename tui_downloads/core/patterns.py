@@ -36,11 +36,6 @@ class Words:
         return (str(self._start + index * self._step).zfill(self._width) for index in range(self._size))
 
 
-def has_pattern(text: str) -> bool:
-    """Say whether a link is a pattern; an IPv6 address in brackets is none."""
-    return _PART.search(text) is not None
-
-
 def expand(text: str, *, most: int = MOST) -> list[str]:
     """List what a pattern means, the last part counting fastest; a text without one means itself.
 

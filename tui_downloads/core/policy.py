@@ -1,4 +1,4 @@
-"""What a caller's downloads may reach: domains by pattern, addresses by kind, proxies and folders by leave."""
+"""What a caller's downloads may reach: domains by pattern, addresses by kind, folders by leave."""
 
 from __future__ import annotations
 
@@ -47,16 +47,6 @@ def check_address(ip_text: str, policy: Policy) -> None:
     if policy.private or text_is_public(ip_text):
         return
     raise DownloadError(Code.ADDRESS_BLOCKED, "The link leads to a private or special address, which is not allowed.")
-
-
-def check_proxy(proxy: str | None, policy: Policy) -> None:
-    """Check that the caller may choose the proxy it names.
-
-    Raises:
-        DownloadError: DOWNLOAD_FORBIDDEN.
-    """
-    if proxy is not None and not policy.may_choose_proxy:
-        raise DownloadError(Code.DOWNLOAD_FORBIDDEN, "This caller may not choose a proxy.")
 
 
 def check_folder(real_path: str, policy: Policy) -> None:

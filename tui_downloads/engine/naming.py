@@ -10,9 +10,9 @@ from msgspec.structs import replace
 
 from tui_downloads.config.settings import Category
 from tui_downloads.core.download import Download
-from tui_downloads.core.errors import Code, DownloadError, RequestError
+from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.links import raw_name
-from tui_downloads.core.names import safe_name, split_extension
+from tui_downloads.core.names import check_template, safe_name, split_extension
 from tui_downloads.core.snapshots import Kind
 from tui_downloads.core.spec import AddRequest
 
@@ -21,25 +21,6 @@ if TYPE_CHECKING:
 
     from .adding import Adding
     from .transfer import Transfer
-
-FIELDS = frozenset({"name", "stem", "ext", "host", "date", "time", "id", "category", "title"})
-"""What a name template may hold."""
-
-
-def check_template(template: str) -> None:
-    """Refuse a template that can't be filled in.
-
-    Raises:
-        RequestError: INVALID_OPTION, naming what is wrong.
-    """
-    try:
-        parts = list(string.Formatter().parse(template))
-    except ValueError as error:
-        raise RequestError(Code.INVALID_OPTION, f"name_template {template!r}: {error}.") from None
-    for _, name, spec, conversion in parts:
-        if name is not None and (name not in FIELDS or spec or conversion):
-            known = ", ".join(sorted(FIELDS))
-            raise RequestError(Code.INVALID_OPTION, f"name_template has {{{name}}}; it may hold {known}.")
 
 
 def filled(template: str, name: str, *, id: str, host: str, category: str, title: str, at: float) -> str:

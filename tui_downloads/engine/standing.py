@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tui_downloads.core.names import check_template
+
 from .hooks import Hooks
-from .naming import Naming, check_template
+from .naming import Naming
 from .retention import Retention
 from .rules import Rules
 from .schedule import Schedule

@@ -21,11 +21,6 @@ def asks_for_ended(query: Query) -> bool:
     return not query.states or bool(query.states & ENDED)
 
 
-def asks_for_unfinished(query: Query) -> bool:
-    """Say whether unfinished downloads may be in the answer."""
-    return not query.states or bool(query.states - ENDED)
-
-
 def finder(query: Query) -> Callable[[Download], bool]:
     """Give the test that a query puts to each download."""
     states = stored_states(query)
