@@ -88,6 +88,7 @@ def one_file(url: str, folder: Path, usual: float, kills: int, dice: random.Rand
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
         if process.wait() != -signal.SIGKILL:
+            assert process.returncode == 0, process.returncode
             return struck
         struck += 1
         if (folder / "storm.bin").exists():

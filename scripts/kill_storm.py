@@ -63,6 +63,7 @@ def one_kill(command: list[str], folder: Path, server: PracticeServer, dice: ran
             break
         time.sleep(0.002)
     if process.wait() != -signal.SIGKILL:
+        assert process.returncode == 0, process.returncode
         return None
     passed = time.monotonic() - (at_first or time.monotonic())
     sent = sum(request.sent for request in server.requests[known:])

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import multiprocessing
 import os
 import shutil
@@ -13,7 +14,9 @@ from tests.files.conftest import URL, listing, origin
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.resource import Validator
 from tui_downloads.core.spans import SpanSet
+from tui_downloads.files import journal
 from tui_downloads.files.base import Owner, PartTaken
+from tui_downloads.files.choice import Choice, choose
 from tui_downloads.files.part import PartFile
 
 
@@ -144,6 +147,44 @@ def test_an_orphaned_journal_gives_way(make_part, folder):
     part = make_part()
     assert part.origin.url == URL
     assert not part.durable
+
+
+def _end_before_the_journal(folder: str) -> None:
+    journal.Journal.create = lambda *_: os._exit(9)
+    PartFile.create(folder, "a.zip", origin(name="a.zip"))
+
+
+def test_what_a_kill_before_the_journal_leaves_is_taken_over(make_part, folder):
+    """It holds nothing, so the file need not be called `a (1).zip`, and nothing stays behind."""
+    child = multiprocessing.get_context("spawn").Process(target=_end_before_the_journal, args=(folder,))
+    child.start()
+    child.join()
+    assert (child.exitcode, listing(folder)) == (9, ["a.zip.part"])
+    assert choose(folder, "a.zip", URL) == Choice("a.zip")
+    part = make_part(name="a.zip")
+    assert listing(folder) == ["a.zip.part", "a.zip.part.journal"]
+    part.write(0, [b"here"])
+    part.checkpoint(SpanSet([(0, 4)]))
+    part.close()
+    again = PartFile.open(part.path)
+    assert again.durable.total == 4
+    again.close()
+
+
+@pytest.mark.parametrize("kind", ["bytes", "mode", "links", "held"])
+def test_an_empty_part_that_may_be_anothers_is_left_alone(make_part, folder, kind):
+    """Others make parts, too; only what looks like our own, and is nobody's, is taken over."""
+    path = Path(f"{folder}/a.zip.part")
+    path.write_bytes(b"x" if kind == "bytes" else b"")
+    path.chmod(0o644 if kind == "mode" else 0o600)
+    if kind == "links":
+        os.link(path, f"{folder}/twin")
+    with path.open("rb") as file:
+        if kind == "held":
+            fcntl.flock(file, fcntl.LOCK_EX)
+        assert choose(folder, "a.zip", URL) == Choice("a (1).zip")
+        with pytest.raises(PartTaken):
+            make_part(name="a.zip")
 
 
 @pytest.mark.parametrize("suffix", [".part", ".part.journal"])

@@ -57,11 +57,11 @@ def _try(at: Folder, taken: Taken, name: str, url: str, conflict: OnConflict, be
     part = f"{at.path.rstrip('/')}/{name}{PART}"
     if taken.exact(name + PART) or taken.exact(name + JOURNAL):
         found = peek(at, name)
-        if found is not None and found.present:
+        if found is not None and found.present and not found.hollow:
             if found.origin is None or found.origin.url != url or (found.locked and beside):
                 return None
             return Choice(name, part, found.locked)
-        if found is not None and (found.origin is None or found.locked):
+        if found is not None and not found.hollow and (found.origin is None or found.locked):
             return None
     elif taken.variant(name + PART) or taken.variant(name + JOURNAL):
         return None

@@ -23,7 +23,7 @@ from .faults import plain, told, translate
 from .folder import Folder, component
 from .journal import Journal
 from .move import copy
-from .peek import JOURNAL, PART, peek
+from .peek import JOURNAL, PART, is_hollow, peek
 from .records import JournalState, Mark
 
 _IOV_MAX = min(1024, os.sysconf("SC_IOV_MAX")) if hasattr(os, "sysconf") else 16
@@ -410,11 +410,25 @@ def _make(at: Folder, name: str, url: str) -> int:
         return os.open(name + PART, flags, 0o600, dir_fd=at.fd)
     except FileExistsError:
         found = peek(at, name)
+    if found is not None and found.hollow and (fd := _take_hollow(at, name)) is not None:
+        return fd
     if found is None or found.origin is None:
         raise PartTaken(_path(at, name), Owner.FOREIGN)
     if found.locked:
         raise _in_use(at, name)
     raise PartTaken(_path(at, name), Owner.SAME if found.origin.url == url else Owner.OTHER, found.origin)
+
+
+def _take_hollow(at: Folder, name: str) -> int | None:
+    """Lock the empty part of somebody who was killed before its journal was written; None when somebody is faster."""
+    try:
+        fd = _take(at, name)
+    except DownloadError:
+        return None
+    if is_hollow(os.fstat(fd)):
+        return fd
+    os.close(fd)
+    return None
 
 
 def _take(at: Folder, name: str) -> int:

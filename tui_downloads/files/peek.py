@@ -27,6 +27,8 @@ class Peek(Struct, frozen=True):
     inode: int = 0
     """Of the part or, when that is missing, of the part that the journal knew."""
     spans: SpanSet | None = None
+    hollow: bool = False
+    """An empty part of ours without a journal: whoever made it was ended before it was written down."""
 
 
 def peek(at: Folder, name: str) -> Peek | None:
@@ -49,7 +51,12 @@ def peek(at: Folder, name: str) -> Peek | None:
             return Peek(None)
         locked = claim.held(fd)
         if found is None:
-            return Peek(None, locked, inode=status.st_ino)
+            return Peek(None, locked, inode=status.st_ino, hollow=not locked and is_hollow(status))
         return Peek(found[1].origin, locked, True, status.st_ino, found[1].spans)
     finally:
         os.close(fd)
+
+
+def is_hollow(status: os.stat_result) -> bool:
+    """Say whether a part has nothing in it and looks as we make them."""
+    return (status.st_size, status.st_mode & 0o777, status.st_nlink) == (0, 0o600, 1)
