@@ -201,7 +201,7 @@ async def test_pause_and_resume_goes_on_from_what_is_there(site, clips):
 
     site.server.script["/v/h240_2.ts"] = hang
     id = await media(site, "/v/h240.m3u8")
-    await site.until(id, lambda view: view.state is State.TRANSFERRING and view.done > 0)
+    await site.until(id, lambda view: any(site.folder.rglob("*.mark")))
     await site.engine.pause([id])
     site.server.script["/v/h240_2.ts"] = body
     await site.engine.resume([id])

@@ -45,7 +45,7 @@ class PracticeServer:
         self.peak: Counter[str] = Counter()
         """For each path, the most requests that were open at once."""
         self.ration: int | None = None
-        """Bytes of the body of each link that leave in all, until this is raised or lifted: what a test needs that
+        """Bytes of the bodies of each path that leave in all, until this is raised or lifted: what a test needs that
         wants to find a download half-way, however fast or slow the machine is."""
         self._ssl = ssl_context
         self._proxy_login = proxy_login
@@ -127,11 +127,11 @@ class PracticeServer:
         Raises:
             Gone: the client does not wait any more.
         """
-        while (ration := self.ration) is not None and self._given[request.target] >= ration:
+        while (ration := self.ration) is not None and self._given[request.path] >= ration:
             if channel.reader.at_eof():
                 raise Gone
             await asyncio.sleep(0.02)
-        self._given[request.target] += size
+        self._given[request.path] += size
 
     def _drop_all(self) -> None:
         for channel in list(self._channels):
