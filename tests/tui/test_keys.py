@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from textual import events
 
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView, Kind, Page
-from tui_downloads.tui.actions import ACTIONS, BY_ID, shown_keys
+from tui_downloads.tui.actions import ACTIONS, BY_ID, remapped, shown_keys
+from tui_downloads.tui.app import DownloadsApp
+from tui_downloads.tui.details import DetailsScreen
 from tui_downloads.tui.dialogs.add import AddDialog
+from tui_downloads.tui.dialogs.base import Dialog
 from tui_downloads.tui.dialogs.choice import ChoiceDialog, SeveralDialog
 from tui_downloads.tui.dialogs.confirm import ConfirmDialog
 from tui_downloads.tui.dialogs.help import HelpDialog
 from tui_downloads.tui.dialogs.limits import LimitsDialog
+from tui_downloads.tui.dialogs.prompt import RefreshDialog
+from tui_downloads.tui.main_screen import MainScreen
 from tui_downloads.tui.options import ScreenSettings
 from tui_downloads.tui.palette import PaletteProvider
 from tui_downloads.tui.safe_text import pad
+from tui_downloads.tui.settings_screen import SettingsScreen
 
 REFERENCE = """
 down up j k g G pageup pagedown ctrl+u ctrl+d space v * i escape enter left_square_bracket right_square_bracket
@@ -121,7 +129,7 @@ async def click_text(r, text: str, *, button: int = 1) -> None:
 async def test_every_action_can_be_clicked(rig, book, switch, monkeypatch):
     """Help and palette are in the footer, and each line of the help gives its action."""
     run: list[str | None] = []
-    async with rig(book=book, endpoint=switch, size=(120, 110)) as r:
+    async with rig(book=book, endpoint=switch, size=(120, 150)) as r:
         await click_text(r, "? help")
         assert isinstance(r.app.screen, HelpDialog)
         # It stays open, for every line to be clicked.
@@ -219,6 +227,71 @@ async def test_a_keymap_may_name_function_keys_and_mistakes_in_it_are_told(rig):
         await r.press("f6")
         assert len(r.asked("pause")) == 1
         assert any("download.pasue" in sentence for sentence in r.said)
+
+
+def test_every_binding_of_every_screen_has_an_id_that_a_keymap_may_name():
+    """Dialogs, details and settings, too."""
+    kinds = [DownloadsApp, MainScreen, DetailsScreen, SettingsScreen, Dialog, AddDialog, ChoiceDialog, SeveralDialog,
+             ConfirmDialog, HelpDialog, LimitsDialog, RefreshDialog]  # fmt: skip
+    ids = {binding.id or f"{kind.__name__}: {binding.key}" for kind in kinds for binding in kind.__dict__["BINDINGS"]
+           if "BINDINGS" in kind.__dict__}  # fmt: skip
+    assert remapped(dict.fromkeys(ids, "w"))[1] == ""
+
+
+async def test_a_keymap_reaches_the_other_screens(rig):
+    """The keys of the details, and those of the list that work there as well; help and footer name them."""
+    keys = {"details.next": "w", "download.pause": "e", "move.bottom": "b"}
+    async with rig(settings=ScreenSettings(ascii=False, keys=keys)) as r:
+        await r.press("enter", "w", "p")
+        assert r.asked("pause") == [] and "Connections" in r.shown() and "w tabs" in r.shown().splitlines()[-1]
+        await r.press("e", "right_square_bracket")
+        assert len(r.asked("pause")) == 1
+        await r.press("?")
+        assert r.app.screen.query_one("OptionList").option_count > len(ACTIONS)
+
+
+@pytest.mark.parametrize("key", ["f1", "question_mark"])
+async def test_help_opens_on_the_details(rig, key):
+    """Both of its keys."""
+    async with rig() as r:
+        await r.press("enter", key)
+        assert isinstance(r.app.screen, HelpDialog)
+
+
+async def test_the_palette_runs_every_action(rig, book, switch, monkeypatch):
+    """Each hit asks the main screen for its method, as a key does."""
+    run: list[str] = []
+
+    async def note(method: str) -> None:
+        run.append(method)
+
+    async with rig(book=book, endpoint=switch) as r:
+        monkeypatch.setattr(r.main, "run_method", note)
+        monkeypatch.setattr(r.main, "possible", lambda action: True)
+        async for hit in PaletteProvider(r.app.screen).discover():
+            await hit.command()
+    assert run == [action.method for action in ACTIONS if action.id != "app.palette"]
+
+
+async def test_the_palette_finds_one_of_ten_thousand_and_lets_keys_through(rig, stage):
+    """By a part of its name, or by letters of it in order; the loop has turns meanwhile."""
+    engine = stage()
+    for number in range(2000):
+        engine.put(f"https://three.example/part-{number:05}-of-many.bin", age=20.0)
+    async with rig(engine) as r:
+        provider, turns = PaletteProvider(r.app.screen), 0
+
+        async def turn() -> None:
+            nonlocal turns
+            while True:
+                turns += 1
+                await asyncio.sleep(0)
+
+        task = asyncio.ensure_future(turn())
+        assert "part-01234-of-many.bin" in [str(hit.text) async for hit in provider.search("01234 many")]
+        assert turns >= 15
+        task.cancel()
+        assert "run2.iso" in [str(hit.text) async for hit in provider.search("rn2s")]
 
 
 async def test_the_palette_finds_what_the_history_holds(rig, monkeypatch):

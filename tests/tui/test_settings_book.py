@@ -34,6 +34,33 @@ def test_lists_are_separated_by_commas(tmp_path):
     assert book.screen().columns == ("name", "size")
 
 
+def test_a_secret_is_set_and_taken_away_and_never_shown(tmp_path):
+    """A proxy with its password."""
+    path = tmp_path / "config.toml"
+    book = FileBook(str(path))
+
+    def value() -> str:
+        [entry] = [entry for entry in book.entries() if entry.key == "proxy.https"]
+        assert entry.secret and "hunter2" not in repr(entry)
+        return entry.value
+
+    assert value() == ""
+    book.write("proxy.https", "http://me:hunter2@proxy.example:3128")
+    assert value() == "set" and "hunter2" in path.read_text()
+    book.write("proxy.https", "")
+    assert value() == "" and "hunter2" not in path.read_text()
+
+
+@pytest.mark.parametrize(
+    "key", ["folder", "downloads", "connections", "rate", "proxy.all", "policy.private", "endpoint.listen",
+            "screen.theme", "screen.keys", "screen.density"],
+)  # fmt: skip
+def test_what_the_screen_has_to_offer_is_there_and_explained(tmp_path, key):
+    """Folder, parallel, connections, limits, proxy, policy, endpoint, theme, keys, density."""
+    [entry] = [entry for entry in FileBook(str(tmp_path / "config.toml")).entries() if entry.key == key]
+    assert len(entry.explanation) > 10
+
+
 def test_a_refused_value_changes_nothing(tmp_path):
     """One clear sentence."""
     path = tmp_path / "config.toml"

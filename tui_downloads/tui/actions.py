@@ -94,9 +94,31 @@ ACTIONS: tuple[Action, ...] = (
     Action("app.help", "?,F1", "Help", "Program", "help"),
     Action("app.quit", "q,ctrl+q", "Quit", "Program", "quit"),
 )
+ELSEWHERE: tuple[Action, ...] = (
+    Action("details.next", "right_square_bracket,tab", "Next page", "Details"),
+    Action("details.previous", "left_square_bracket,shift+tab", "Previous page", "Details"),
+    Action("details.leave", "escape,q,enter", "Back to the list", "Details"),
+    Action("add.take", "f10,ctrl+s", "Add what stands in the dialog", "Dialogs"),
+    Action("add.options", "ctrl+d", "On to the folder and other options", "Dialogs"),
+    Action("dialog.take", "enter", "Take what is chosen", "Dialogs"),
+    Action("dialog.leave", "escape", "Leave and change nothing", "Dialogs"),
+    Action("settings.restore", "r", "Back to the default", "Settings"),
+    Action("settings.leave", "escape,q,f3", "Back to the list", "Settings"),
+)
+"""Keys of the other screens, for help and keymap; each of those screens says itself what they do there."""
 BY_ID = {action.id: action for action in ACTIONS}
 BY_METHOD = {action.method: action for action in ACTIONS}
 GROUPS = tuple(dict.fromkeys(action.group for action in ACTIONS))
+
+
+MINOR = frozenset(
+    (
+        "list.down", "list.up", "list.leave", "dialog.switch", "dialog.defaults", "dialog.yes", "dialog.no",
+        "details.page_1", "details.page_2", "details.page_3", "details.page_4", "help.leave", "app.interrupt",
+        "app.redraw",
+    )
+)  # fmt: skip
+"""Ids of keys that help does not list: the usual ones of lists and buttons."""
 
 
 def textual_keys(keys: str) -> str:
@@ -106,9 +128,16 @@ def textual_keys(keys: str) -> str:
 
 def remapped(keymap: Mapping[str, str]) -> tuple[dict[str, str], str]:
     """Give a user's keymap as Textual takes it, and say which ids in it name nothing."""
-    unknown = sorted(set(keymap) - set(BY_ID))
+    known = {*BY_ID, *MINOR, *(action.id for action in ELSEWHERE)}
+    unknown = sorted(set(keymap) - known)
     said = f"The keymap names no action with {', '.join(unknown[:3])}; ? lists all." if unknown else ""
-    return {id: textual_keys(keys) for id, keys in keymap.items() if id in BY_ID}, said
+    return {id: textual_keys(keys) for id, keys in keymap.items() if id in known}, said
+
+
+def elsewhere(id: str, method: str) -> Binding:
+    """Make the binding of another screen's key."""
+    action = next(action for action in ELSEWHERE if action.id == id)
+    return Binding(textual_keys(action.keys), method, action.title, id=id)
 
 
 def bindings() -> list[Binding]:

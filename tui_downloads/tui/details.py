@@ -17,7 +17,7 @@ from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.snapshots import DetailView, DownloadView
 
 from . import detail_text
-from .actions import BY_ID, shown_keys
+from .actions import BY_ID, ELSEWHERE, elsewhere, shown_keys, textual_keys
 from .line_bar import LineBar, Part
 
 if TYPE_CHECKING:
@@ -34,21 +34,25 @@ WIDE = 100
 FOOTER = ("download.pause", "download.cancel", "download.retry", "file.copy_url", "file.open", "app.help")
 
 
+MOVES = (
+    ("move.down", "scroll(1)"), ("move.up", "scroll(-1)"), ("move.page_down", "page(1)"), ("move.page_up", "page(-1)"),
+    ("move.top", "edge(0)"), ("move.bottom", "edge(1)"),
+)  # fmt: skip
+
+
 class DetailsScreen(Screen[None]):
     """One download, refreshed with every tick."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "leave", "Back"),
-        Binding("right_square_bracket,tab", "tab(1)", "Next tab"),
-        Binding("left_square_bracket,shift+tab", "tab(-1)", "Previous tab"),
-        *(Binding(str(number), f"show({number - 1})", show=False) for number in range(1, len(TABS) + 1)),
-        Binding("down,j", "scroll(1)", show=False),
-        Binding("up,k", "scroll(-1)", show=False),
-        Binding("pagedown,ctrl+d", "page(1)", show=False),
-        Binding("pageup,ctrl+u", "page(-1)", show=False),
-        Binding("g,home", "edge(0)", show=False),
-        Binding("G,end", "edge(1)", show=False),
-        *(Binding(BY_ID[id].keys, f"forward('{BY_ID[id].method}')", BY_ID[id].title, show=False) for id in FORWARDED),
+        elsewhere("details.leave", "leave"),
+        elsewhere("details.next", "tab(1)"),
+        elsewhere("details.previous", "tab(-1)"),
+        *(Binding(str(n), f"show({n - 1})", show=False, id=f"details.page_{n}") for n in range(1, len(TABS) + 1)),
+        *(Binding(textual_keys(BY_ID[id].keys), method, show=False, id=id) for id, method in MOVES),
+        *(
+            Binding(textual_keys(BY_ID[id].keys), f"forward('{BY_ID[id].method}')", show=False, id=id)
+            for id in FORWARDED
+        ),
     ]
 
     def __init__(self, main: MainScreen, view: DownloadView) -> None:
@@ -164,7 +168,9 @@ class DetailsScreen(Screen[None]):
                 short = action.short or ("copy link" if id == "file.copy_url" else "")
                 keys.append(Part(shown_keys(action, keymap)[0], "key", f"forward('{action.method}')", rank=3))
                 keys.append(Part(f" {short}  ", "muted", f"forward('{action.method}')", rank=3))
-        keys += [Part("[ ]", "key", "tab(1)", rank=2), Part(" tabs  ", "muted", "tab(1)", rank=2)]
+        ours = {action.id: shown_keys(action, keymap)[0] for action in ELSEWHERE}
+        turn = f"{ours['details.previous']} {ours['details.next']}"
+        keys += [Part(turn, "key", "tab(1)", rank=2), Part(" tabs  ", "muted", "tab(1)", rank=2)]
         keys += [Part("esc", "key", "leave"), Part(" back", "muted", "leave")]
         self.query_one("#keys", LineBar).show(keys)
 

@@ -58,6 +58,8 @@ class SettingEntry(Struct, frozen=True):
     live: bool = True
     """Whether a change applies while running."""
     toggle: bool = False
+    secret: bool = False
+    """`value` says whether it is set, never what it is."""
 
 
 class SettingsBook(Protocol):

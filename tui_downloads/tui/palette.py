@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from .app import DownloadsApp
 
 MOST_DOWNLOADS = 50
+AT_ONCE = 100
+"""Names that are looked at between two chances for a key to be taken."""
 SHORTEST = 3
 """Characters of a text that is looked for in the history."""
 
@@ -60,16 +63,29 @@ class PaletteProvider(Provider):
                 )
                 yield Hit(score, shown, self._run(action), text=action.title)
         known = self._app.session.snapshot.downloads
-        found = 0
-        for view in known.values():
-            score = matcher.match(elide(shown_name(view), 60))
-            if score > 0 and found < MOST_DOWNLOADS:
-                found += 1
-                yield self._hit(view, score)
+        for view, score in await self._named(query, list(known.values())):
+            yield self._hit(view, score)
         for view in await self._ended(query):
             if view.id not in known:
                 # After what is on the screen, however well it matches.
                 yield self._hit(view, 0.01)
+
+    async def _named(self, query: str, views: list[DownloadView]) -> list[tuple[DownloadView, float]]:
+        """Find downloads by name: those with every word of the query first, then those with its letters in order."""
+        matcher, wanted = self.matcher(query), query.casefold().split()
+        plain = [view for view in views if all(word in shown_name(view).casefold() for word in wanted)]
+        found = [(view, max(0.1, matcher.match(elide(shown_name(view), 60)))) for view in plain[:MOST_DOWNLOADS]]
+        taken = {view.id for view, _ in found}
+        for number, view in enumerate(views if len(found) < MOST_DOWNLOADS else ()):
+            if number % AT_ONCE == AT_ONCE - 1:
+                # Ten thousand names take a while, and the next letter must not wait for them.
+                await asyncio.sleep(0)
+            score = matcher.match(elide(shown_name(view), 60)) if view.id not in taken else 0
+            if score > 0:
+                found.append((view, score))
+                if len(found) == MOST_DOWNLOADS:
+                    break
+        return found
 
     def _hit(self, view: DownloadView, score: float) -> Hit:
         name = elide(shown_name(view), 60)

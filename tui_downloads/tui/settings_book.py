@@ -32,22 +32,23 @@ class FileBook:
         return load.examine(self._path)[0]
 
     def entries(self) -> list[SettingEntry]:
-        """List what can be written as text; secrets and tables are left to the file."""
+        """List what can be written as text, of secrets whether they are set; tables are left to the file."""
         settings = self._settings()
         found = []
         for entry in document.documentation():
-            if entry.secret or entry.key in LISTS or entry.section in LISTS:
+            if entry.key in LISTS or entry.section in LISTS:
                 continue
             found.append(
                 SettingEntry(
                     entry.key,
                     (entry.section or TOP).capitalize(),
                     entry.explanation,
-                    _bare(document.shown_setting(settings, entry)),
+                    _bare(document.shown_setting(settings, entry)).replace("not set", ""),
                     _bare(entry.shown_default),
                     entry.choices,
                     entry.live,
                     toggle=isinstance(entry.default, bool),
+                    secret=entry.secret,
                 )
             )
         return found

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 
 from tui_downloads.core.errors import TuiDownloadsError
 
+from .actions import elsewhere
 from .dialogs.choice import Choice, ChoiceDialog
 from .fields import SafeInput
 from .line_bar import LineBar, Part
@@ -32,10 +33,10 @@ class SettingsScreen(Screen[bool]):
     """A list of settings, the explanation of the one at the cursor, and a line to change it. Gives whether any was."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,f3", "leave", "Back"),
-        Binding("j", "step(1)", show=False),
-        Binding("k", "step(-1)", show=False),
-        Binding("r", "restore", "Default"),
+        elsewhere("settings.leave", "leave"),
+        Binding("j", "step(1)", show=False, id="list.down"),
+        Binding("k", "step(-1)", show=False, id="list.up"),
+        elsewhere("settings.restore", "restore"),
     ]
 
     def __init__(self, book: SettingsBook) -> None:
@@ -145,8 +146,10 @@ class SettingsScreen(Screen[bool]):
             self.app.push_screen(ChoiceDialog(entry.key, choices), self._chosen)
         else:
             box = self.query_one("#value", SafeInput)
-            box.value = typed(entry.value)
-            box.placeholder = visible(entry.default)
+            # A secret is not shown; what is typed replaces it, and nothing typed leaves it.
+            box.password = entry.secret
+            box.value = "" if entry.secret else typed(entry.value)
+            box.placeholder = "type a new one; r takes it away" if entry.secret else visible(entry.default)
             box.display = True
             box.focus()
 
@@ -160,7 +163,10 @@ class SettingsScreen(Screen[bool]):
             self._write(self.entry, event.value)
 
     @work(exclusive=True, group="command", exit_on_error=False)
-    async def _write(self, entry: SettingEntry, value: str) -> None:
+    async def _write(self, entry: SettingEntry, value: str, *, restore: bool = False) -> None:
+        if entry.secret and not value and not restore:
+            self._close_box()
+            return
         try:
             await asyncio.to_thread(self._book.write, entry.key, value)
         except TuiDownloadsError as error:
@@ -202,7 +208,7 @@ class SettingsScreen(Screen[bool]):
 
     def action_restore(self) -> None:
         if self.entry is not None:
-            self._write(self.entry, self.entry.default)
+            self._write(self.entry, self.entry.default, restore=True)
 
     def action_step(self, by: int) -> None:
         menu = self.query_one(OptionList)

@@ -10,6 +10,7 @@ from tui_downloads.core.lifecycle import State
 from .columns import COLUMNS
 from .dialogs.choice import Choice, ChoiceDialog, SeveralDialog
 from .fields import SafeInput
+from .options import ScreenSettings
 from .paged_rows import PagedRows
 from .pane_screen import PaneScreen
 from .panes import KINDS, SORT_NAMES, TWO_LINES
@@ -161,13 +162,24 @@ class ViewActions(PaneScreen):
         self.app.push_screen(SeveralDialog("Columns", choices), chosen)
 
     def action_view_density(self) -> None:
+        self._set_density(comfortable=not self.tables["active"].comfortable)
+
+    def _set_density(self, *, comfortable: bool) -> None:
         for key, table in self.tables.items():
-            if key in TWO_LINES:
-                continue
-            table.comfortable = not table.comfortable
-            table.relayout()
-            table.move_by(0)
+            if key not in TWO_LINES:
+                table.comfortable = comfortable
+                table.relayout()
+                table.move_by(0)
         self.memory.soon()
+
+    def settings_changed(self, before: ScreenSettings) -> None:
+        """Take over density and columns, where the settings have others than before."""
+        settings = self.session.settings
+        if settings.density != before.density:
+            self._set_density(comfortable=settings.density != "compact")
+        if settings.columns != before.columns:
+            self.tables["active"].show_columns(settings.columns or KINDS["active"].columns)
+            self.memory.soon()
 
     def action_view_freeze(self) -> None:
         self.frozen = not self.frozen

@@ -19,6 +19,7 @@ from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
 from tui_downloads.tui import figures
+from tui_downloads.tui.actions import elsewhere
 from tui_downloads.tui.adding import Added, Verdict, judge, known_links, parse_headers, parse_start
 from tui_downloads.tui.fields import FolderSuggester, SafeInput, clean_lines
 from tui_downloads.tui.glyphs import Glyphs
@@ -73,8 +74,8 @@ class AddDialog(Dialog[Added]):
     heading = "Add downloads"
     AUTO_FOCUS = "#links"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f10,ctrl+s", "take", "Add", priority=True),
-        Binding("ctrl+d", "focus_options", show=False),
+        Binding("f10,ctrl+s", "take", "Add", priority=True, id="add.take"),
+        elsewhere("add.options", "focus_options"),
     ]
     hints = (("F10", "add", "take"), ("tab", "next field", "app.focus_next"), ("esc", "leave", "leave"))
 

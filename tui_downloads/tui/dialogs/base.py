@@ -7,13 +7,14 @@ from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 from textual.widgets import Static
 
+from tui_downloads.tui.actions import elsewhere
 from tui_downloads.tui.line_bar import LineBar, Part
 from tui_downloads.tui.safe_text import safe_text, words
 
@@ -25,7 +26,7 @@ Hint = tuple[str, str, str]
 class Dialog(ModalScreen[T]):
     """A box over the screen that gives a result, or None when it is left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [elsewhere("dialog.leave", "leave")]
     heading = ""
     danger = False
     """Something is lost by saying yes."""

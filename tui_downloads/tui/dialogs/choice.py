@@ -39,9 +39,9 @@ class ChoiceDialog(Dialog[str]):
     AUTO_FOCUS = "OptionList"
     hints = (("enter", "choose", "take"), ("esc", "leave", "leave"))
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("j", "step(1)", show=False),
-        Binding("k", "step(-1)", show=False),
-        Binding("q", "leave", show=False),
+        Binding("j", "step(1)", show=False, id="list.down"),
+        Binding("k", "step(-1)", show=False, id="list.up"),
+        Binding("q", "leave", show=False, id="list.leave"),
     ]
 
     def __init__(self, heading: str, choices: Sequence[Choice], *, lead: str = "") -> None:
@@ -96,11 +96,11 @@ class SeveralDialog(Dialog[tuple[str, ...]]):
 
     AUTO_FOCUS = "OptionList"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "switch", "Switch"),
-        Binding("enter", "take", "Take", priority=True),
-        Binding("d", "defaults"),
-        Binding("j", "step(1)", show=False),
-        Binding("k", "step(-1)", show=False),
+        Binding("space", "switch", "Switch", id="dialog.switch"),
+        Binding("enter", "take", "Take", priority=True, id="dialog.take"),
+        Binding("d", "defaults", id="dialog.defaults"),
+        Binding("j", "step(1)", show=False, id="list.down"),
+        Binding("k", "step(-1)", show=False, id="list.up"),
     ]
 
     hints = (

@@ -28,9 +28,9 @@ class ConfirmDialog(Dialog[bool]):
     danger = True
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer(True)", "Yes"),
-        Binding("n", "answer(False)", "No"),
-        Binding("left,right,h,l", "switch", "Switch", show=False),
+        Binding("y", "answer(True)", "Yes", id="dialog.yes"),
+        Binding("n", "answer(False)", "No", id="dialog.no"),
+        Binding("left,right,h,l", "switch", "Switch", show=False, id="dialog.switch"),
     ]
     hints = (("y", "yes", "answer(True)"), ("n", "no", "answer(False)"))
 

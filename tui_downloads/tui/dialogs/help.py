@@ -10,7 +10,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from tui_downloads.tui.actions import ACTIONS, GROUPS, Action, shown_keys
+from tui_downloads.tui.actions import ACTIONS, ELSEWHERE, GROUPS, Action, shown_keys
 from tui_downloads.tui.safe_text import elide, pad, words
 
 from .base import Dialog
@@ -41,9 +41,9 @@ class HelpDialog(Dialog[str]):
     AUTO_FOCUS = "OptionList"
     hints = (("enter", "do it", "take"), ("esc", "close", "leave"))
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("question_mark,q,f1", "leave", show=False),
-        Binding("j", "step(1)", show=False),
-        Binding("k", "step(-1)", show=False),
+        Binding("question_mark,q,f1", "leave", show=False, id="help.leave"),
+        Binding("j", "step(1)", show=False, id="list.down"),
+        Binding("k", "step(-1)", show=False, id="list.up"),
     ]
 
     def __init__(self, keymap: Mapping[str, str], possible: Callable[[Action], bool] = lambda action: True) -> None:
@@ -58,6 +58,9 @@ class HelpDialog(Dialog[str]):
             for action in ACTIONS:
                 if action.group == group:
                     options.append(self._line(action))
+        for group in dict.fromkeys(action.group for action in ELSEWHERE):
+            options.append(_head(group))
+            options += [self._line(action) for action in ELSEWHERE if action.group == group]
         for title, pairs in (("Filter", FILTERS), ("Mouse", MOUSE)):
             options.append(_head(title))
             options += [Option(words((f"  {pad(left, LEFT)}", "bold"), f" {right}")) for left, right in pairs]
@@ -65,7 +68,8 @@ class HelpDialog(Dialog[str]):
 
     def _line(self, action: Action) -> Option:
         keys = " ".join(shown_keys(action, self._keymap))
-        can = self._possible(action)
+        here = action not in ELSEWHERE
+        can = not here or self._possible(action)
         look = ("bold", "") if can else ("$tui-muted", "$tui-muted")
         # The id is what a keymap file calls it.
         id = action.id if self.app.size.width >= WIDE else ""
@@ -75,7 +79,7 @@ class HelpDialog(Dialog[str]):
         if narrow:
             title = elide(title, max(12, self.app.size.width - len(left) - 8))
         text = words((left, look[0]), (title, look[1]), (id, "$tui-muted"))
-        return Option(text, id=action.method)
+        return Option(text, id=action.method if here else None)
 
     def on_option_list_option_selected(self, event: OptionList.OptionSelected) -> None:
         if event.option_id is not None:

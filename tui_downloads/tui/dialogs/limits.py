@@ -42,7 +42,7 @@ class LimitsDialog(Dialog[Limits]):
     heading = "Limits"
     AUTO_FOCUS = "#rate"
     hints = (("enter", "take", "take"), ("tab", "next", "app.focus_next"), ("esc", "leave", "leave"))
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Take", priority=True)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "take", "Take", priority=True, id="dialog.take")]
 
     def __init__(self, limits: Limits) -> None:
         super().__init__()
