@@ -14,5 +14,6 @@ def test_no_generated_request_fails_a_check(place: Home, origin: PracticeServer)
     pytest.importorskip("schemathesis")
     for found in generated.run(place, origin, 2, seconds=1500.0, short=True):
         assert found.returncode == 0, found.stdout[-6000:] + found.stderr[-2000:]
-        assert "stateful" in found.stdout.lower() and " failed" not in found.stdout
+        # The exit status counts failures; the words also name what is only worth a look.
+        assert "stateful" in found.stdout.lower()
     assert " ERROR " not in place.log

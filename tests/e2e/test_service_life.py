@@ -102,6 +102,20 @@ def test_sighup_reads_the_settings_again(place: Home):
         assert client.get("/v1/limits").json()["rate"] > 0
 
 
+def test_safe_settings_are_changed_from_afar(place: Home):
+    """They are in force and in the file; limits that were changed while running stay; security settings are refused."""
+    service = place.serve()
+    with service.local() as client:
+        assert client.put("/v1/limits", json={"downloads": 3}).status_code == 200
+        answer = client.patch("/v1/settings", json={"timeout": 7, "on_conflict": "skip"})
+        assert (answer.status_code, answer.json()["timeout"], answer.json()["limits"]["downloads"]) == (200, 7, 3)
+        assert "timeout = 7" in Path(place.paths.settings_file).read_text()
+        for name in ("folder", "hooks.on_complete", "endpoint.listen", "proxy.all", "log.file", "policy.private"):
+            assert client.patch("/v1/settings", json={"timeout": 9, name: "x"}).status_code == 422
+        assert client.get("/v1/settings").json()["timeout"] == 7
+    assert service.end() == 0
+
+
 def test_sighup_with_a_mistake_in_the_file_changes_nothing(place: Home):
     """The mistake is in the log, and the service goes on as it was."""
     place.write_settings("downloads = 3\n")

@@ -100,6 +100,27 @@ async def test_attach_over_ssh(sshd, tmp_path: Path):
 
 @pytest.mark.servers
 @pytest.mark.may_block
+async def test_a_lost_connection_is_made_again(sshd, tmp_path: Path, capfd):
+    """The screen becomes stale, then goes on; nothing that ssh says meanwhile reaches the terminal."""
+    port, options = sshd
+    await poll(lambda: reachable(port), 60.0)
+    async with service(tmp_path, listeners=[]) as made:
+        there = Destination(f"{getpass.getuser()}@127.0.0.1", port)
+        with Tunnel(there, remote_socket=str(made.socket), options=options) as tunnel:
+            engine = RemoteEngine(tunnel.open(), first_wait=0.05)
+            await engine.start()
+            lost = tunnel._master
+            lost.kill()
+            await poll(lambda: engine.snapshot().info.stale, 60.0)
+            await poll(lambda: tunnel.alive and tunnel._master is not lost, 60.0)
+            id = (await made.engine.add([AddRequest("https://files.example.org/a")]))[0].id
+            await poll(lambda: id in engine.snapshot().downloads, 60.0)
+            await engine.close()
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.servers
+@pytest.mark.may_block
 async def test_no_service_there(sshd, monkeypatch):
     """One sentence, and how to start one."""
     port, options = sshd

@@ -18,6 +18,7 @@ from .setup import defaults, embedded_setup
 
 if TYPE_CHECKING:
     from tui_downloads.api.app import DialectFactory
+    from tui_downloads.api.native.settings import SafeSettings
     from tui_downloads.daemon import Daemon, Plan
     from tui_downloads.engine.lock import EngineLock
 
@@ -57,11 +58,27 @@ class House(Struct):
         Raises:
             RequestError: the file has a mistake; everything stays as it was.
         """
+        await self._renew()
+        await self.engine.set_limits(self.settings.limits())
+
+    async def _renew(self) -> None:
+        """Read the settings again and apply all but the limits, which may have been changed while running.
+
+        Raises:
+            RequestError: the file has a mistake; everything stays as it was.
+        """
         settings = load(self.paths.settings_file)
         self.settings = settings
-        await self.engine.set_limits(settings.limits())
         await self.engine.set_defaults(defaults(settings))
         await self.engine.set_rules(Rules.of(settings))
+
+    def _safe_settings(self) -> SafeSettings:
+        from tui_downloads.api.native.settings import SafeSettings
+
+        from .afar import AfarSettings, schemas
+
+        afar = AfarSettings(self.paths.settings_file, lambda: self.settings, self._renew)
+        return SafeSettings(self.engine, afar.read, afar.change, schemas())
 
     def plan(
         self,
@@ -105,6 +122,7 @@ class House(Struct):
             lock=lock,
             reload=self.reload,
             say=say if callable(say) else (lambda text: None),
+            safe_settings=self._safe_settings(),
             told=lambda text: self.engine.tell(endpoint=text),
         )
 

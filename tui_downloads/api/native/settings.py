@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from msgspec.structs import fields, replace
@@ -15,19 +16,25 @@ from tui_downloads.engine.base import Engine
 LIMITS = tuple(field.name for field in fields(Limits))
 """Names under `limits`; the only ones that are there without help of who starts the service."""
 
-Setter = Callable[[str, Any], Awaitable[None]]
+Setter = Callable[[Mapping[str, Any]], Awaitable[None]]
+Schemas = Mapping[str, Mapping[str, Any]]
 
 
 class SafeSettings:
     """Limits of the engine, and further settings that whoever starts the service vouches for.
 
-    `more` gives their values; `change` sets one or raises a RequestError. Security settings (folders, hosts, tokens,
-    hooks, proxies, listeners) must not be among them.
+    `more` gives their values; `change` sets some, all or none, or raises a RequestError; `schemas` says in JSON Schema
+    what each may be. Security settings (folders, hosts, tokens, hooks, proxies, listeners) must not be among them.
     """
 
     def __init__(
-        self, engine: Engine, more: Callable[[], Mapping[str, Any]] | None = None, change: Setter | None = None
+        self,
+        engine: Engine,
+        more: Callable[[], Mapping[str, Any]] | None = None,
+        change: Setter | None = None,
+        schemas: Schemas = MappingProxyType({}),
     ) -> None:
+        self.schemas = schemas
         self._engine = engine
         self._more = more
         self._change = change
@@ -52,9 +59,9 @@ class SafeSettings:
             if name not in known or (name != "limits" and self._change is None):
                 raise RequestError(Code.INVALID_OPTION, f"There is no setting {str(name)[:40]!r} to be changed here.")
         limits = self.limits(wanted["limits"]) if "limits" in wanted else None
-        for name, value in wanted.items():
-            if name != "limits" and self._change is not None:
-                await self._change(name, value)
+        rest = {name: value for name, value in wanted.items() if name != "limits"}
+        if rest and self._change is not None:
+            await self._change(rest)
         if limits is not None:
             await self._engine.set_limits(limits)
         return self.read()

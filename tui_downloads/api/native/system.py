@@ -23,11 +23,6 @@ from .queries import only_known
 from .settings import SafeSettings
 
 OBJECT: dict[str, Any] = {"type": "object"}
-SETTINGS: dict[str, Any] = {
-    "type": "object",
-    "properties": {"limits": named("LimitsInput")},
-    "additionalProperties": False,
-}
 ROWS = 500
 """Downloads in one piece of a snapshot; the loop is free between two."""
 
@@ -129,6 +124,9 @@ def _limits(routes: APIRouter, context: Context) -> None:
 
 
 def _settings(routes: APIRouter, safe: SafeSettings) -> None:
+    known = {"limits": named("LimitsInput"), **safe.schemas}
+    body = {"type": "object", "properties": known, "additionalProperties": False}
+
     @routes.get(
         "/v1/settings", responses=gives(OBJECT), openapi_extra=needs(ADMIN), summary="Settings that are safe to see"
     )
@@ -138,7 +136,7 @@ def _settings(routes: APIRouter, safe: SafeSettings) -> None:
     @routes.patch(
         "/v1/settings",
         responses=gives(OBJECT),
-        openapi_extra=takes(SETTINGS, scope=ADMIN),
+        openapi_extra=takes(body, scope=ADMIN),
         summary="Change safe settings",
     )
     async def set_settings(request: Request) -> Response:
