@@ -248,8 +248,8 @@ class Crew:
             return None
         if segment.finished:  # a twin was quicker
             return None
-        request = mirror.request(segment.position, segment.bound, if_range=mirror.if_range)
-        answer = await worker.stream(request)
+        start = worker.seam(segment.position)
+        answer = await worker.stream(mirror.request(start, segment.bound, if_range=mirror.if_range))
         self._settle_length(segment, answer)
         return answer
 

@@ -521,6 +521,10 @@ class Transfer:
         self.part.pour(pipe, segment.position, count)
         self.plan.advance(segment, count)
 
+    def same(self, start: int, data: bytes) -> bool:
+        """Say whether the part holds these bytes at a place."""
+        return self.part is not None and self.part.read(start, len(data)) == data
+
     def keep(self, worker: Worker) -> Take:
         """Hold a small body in memory, and no more of it than was announced."""
         size = self.resource.size if self.resource else 0

@@ -14,12 +14,16 @@ from tui_downloads.core.plan import OPEN, Segment
 from tui_downloads.core.resource import Head
 from tui_downloads.transport.base import Answer, Flow, Request, Take
 
+from .detours import StartOver
+
 if TYPE_CHECKING:
     from .mirror import Mirror
     from .transfer import Transfer
 
 FLUSH = 256 * 1024
 """Bytes that are collected before one positional write."""
+SEAM = 4096
+"""Bytes that are asked for once more, where only they can tell that a server goes on where it should."""
 HELD = 0.5
 """Seconds for which bytes of a slow connection are held at the most."""
 
@@ -110,9 +114,35 @@ class Worker:
             return Take.MORE
         return self.flush()
 
+    def seam(self, start: int) -> int:
+        """Say from where to ask: from before the start where bytes that are here must vouch for what nothing else does.
+
+        A server of files may say that it goes on from there and begin anew, and one that names no version may have
+        another file by now.
+        """
+        before = max(0, start - SEAM)
+        if self.mirror.validator.strong or self.mirror.plain or not self._is_here(before, start):
+            return start
+        return before
+
+    def _is_here(self, start: int, end: int) -> bool:
+        """Say whether bytes are here that another answer of the only link can be held against."""
+        transfer = self.transfer
+        if transfer.plan is None or start >= end or len(transfer.mirrors) > 1 or transfer.has_digest:
+            return False
+        return transfer.plan.done.covers(start, end)
+
     def _skipped(self, chunk: bytes) -> bytes:
-        """Drop the bytes before the wanted start of an answer that began earlier."""
+        """Drop the bytes before the wanted start of an answer that began earlier, and hold them against what is here.
+
+        Raises:
+            StartOver: they differ.
+        """
         cut = min(self.skip, len(chunk))
+        if self.segment is not None:
+            start = self.segment.position - self.skip
+            if self._is_here(start, start + cut) and not self.transfer.same(start, chunk[:cut]):
+                raise StartOver("The server sends other bytes than before.", single=True)
         self.skip -= cut
         return chunk[cut:]
 

@@ -25,7 +25,16 @@ from .exchange import FILE, HEAD, SKIP, Exchange
 from .multi import Driver
 from .options import use_method, use_proxy, use_request
 from .proxies import choose_proxy
-from .remote_files import Cut, answers_as_file, asks_for_all, came_whole, past_the_end, spoken, start_file
+from .remote_files import (
+    Cut,
+    answers_as_file,
+    asks_for_all,
+    came_whole,
+    does_not_resume,
+    past_the_end,
+    spoken,
+    start_file,
+)
 from .routes import Route, without_secrets
 from .trust import Trust, check_readable
 
@@ -61,6 +70,10 @@ class CurlTransport(Transport):
         try:
             while True:
                 code = await self._send(route, exchange, current, url, hops, sink)
+                if does_not_resume(exchange, current, code):
+                    # As a server of HTTP without ranges does: the whole file, which the sink judges.
+                    current = replace(current, start=None, end=None, if_range="")
+                    continue
                 if exchange.phase != SKIP or exchange.failure is not None:
                     return await self._finish(route, exchange, current, code)
                 hop = self._hop(exchange, current, url, hops)

@@ -6,6 +6,7 @@ import re
 
 import pycurl
 
+from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.resource import Head, Headers
 
 from .base import Answer, Ended, Request, Take
@@ -14,6 +15,7 @@ from .exchange import Exchange, Hold
 _SCHEMES = frozenset({"ftp", "ftps", "ftpes", "sftp"})
 _BEYOND = {31, 33, 36}
 """libcurl's codes for a start past the file's end (and for a server that does not resume)."""
+_SENSELESS = re.compile(rb"^213[ \t]+-", re.MULTILINE)
 
 
 class Cut:
@@ -101,6 +103,9 @@ def _open(exchange: Exchange, cut: Cut) -> Head:
     stamp = int(curl.getinfo(pycurl.FILETIME_T))
     request = cut.request
     size = size_from_replies(exchange.lines)
+    if _SENSELESS.search(b"".join(exchange.lines)):
+        # Servers of 32 bits tell large files so; libcurl would believe the digits, and end there.
+        raise DownloadError(Code.PROTOCOL_ERROR, "The FTP server tells a size below zero.", retry=False)
     if exchange.future.done() and request.method != "HEAD":
         length = 0  # the transfer has ended well without a byte
     if size is None and length >= 0:
@@ -155,6 +160,14 @@ def size_from_replies(lines: list[bytes]) -> int | None:
         if match is not None and match[2] is None and not re.fullmatch(rb"(?:19|20)[0-9]{12}", match[1]):
             found = int(match[1])
     return found
+
+
+def does_not_resume(exchange: Exchange, request: Request, code: int) -> bool:
+    """Say whether an FTP server refused to begin within a file."""
+    if code != pycurl.E_FTP_COULDNT_USE_REST or exchange.failure is not None or not request.start:
+        return False
+    size = size_from_replies(exchange.lines)
+    return size is None or request.start < size
 
 
 def came_whole(exchange: Exchange, code: int) -> bool:
