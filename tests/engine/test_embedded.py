@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from pathlib import Path
 
 import pytest
 
-from tui_downloads.core.errors import Code, DownloadError, TuiDownloadsError
+from tui_downloads.core.errors import Code, DownloadError, RequestError, TuiDownloadsError
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Limits, Proof, Query
 from tui_downloads.core.spec import Change, Credentials, OnConflict, Options, Policy
@@ -372,3 +373,20 @@ async def test_downloads_of_one_host_share_its_seats(bench):
     for id in ids:
         await bench.until(id, lambda view: view.state is State.TRANSFERRING)
     assert bench.server.connections
+
+
+async def test_a_start_that_fails_leaves_the_list_closed(bench, monkeypatch):
+    """What went wrong after the list was opened is told, and the next start finds nobody in its way."""
+    from tui_downloads.engine.recovery import Recovery
+
+    await bench.engine.close()
+
+    async def fail(self, *, damaged: bool) -> None:
+        raise RequestError(Code.STATE_UNUSABLE, "no")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Recovery, "take_up", fail)
+        with pytest.raises(RequestError):
+            await bench.start()
+    gc.collect()  # an open list would be complained of here
+    await bench.start()

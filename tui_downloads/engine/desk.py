@@ -90,6 +90,13 @@ class Desk:
     async def open(self) -> None:
         """Open the store and take up what was left."""
         notice = await self.services.store.open()
+        try:
+            await self._take_up(notice)
+        except BaseException:
+            await self.services.store.close()
+            raise
+
+    async def _take_up(self, notice: str) -> None:
         self.views.begin()
         rows = await self.services.store.hosts()
         self.services.seats.remember(Ceiling(row.host, row.ceiling, row.learned_at, row.why) for row in rows)
