@@ -19,6 +19,9 @@ EVERY = 0.25
 PROGRESS = 1.0
 """Seconds between two progress events of one download."""
 SAMPLES = 300
+"""Speeds that are kept of one download."""
+GRAPHS = 500
+"""Downloads whose speeds are kept; those that run have theirs in any case."""
 
 
 class Ticker:
@@ -88,7 +91,7 @@ class Ticker:
         download.eta = eta(left, download.speed)
         self._manager.views.touch(download)
         if tell:
-            self.samples.setdefault(download.id, deque(maxlen=SAMPLES)).append(download.speed)
+            self._samples_of(download.id).append(download.speed)
             self._manager.services.hub.emit(
                 "progress",
                 download.id,
@@ -96,6 +99,17 @@ class Ticker:
                 {"done": done, "size": download.size, "speed": round(download.speed), "eta": download.eta},
             )
         return download.connections
+
+    def _samples_of(self, id: str) -> deque[float]:
+        """Give a download's speeds; those of the longest ended make room."""
+        found = self.samples.get(id)
+        if found is None:
+            if len(self.samples) >= GRAPHS:
+                ended = next((other for other in self.samples if other not in self._manager.runners), None)
+                if ended is not None:
+                    del self.samples[ended]
+            found = self.samples[id] = deque(maxlen=SAMPLES)
+        return found
 
 
 def connections_of(runner: Runner) -> tuple[ConnectionView, ...]:
