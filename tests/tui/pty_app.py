@@ -47,9 +47,10 @@ def main() -> int:
     options = json.loads(sys.argv[1])
     tick = options.get("tick", 0.05)
     fake = FakeEngine(folder="/data")
+    state = State.PAUSED if options.get("still") else State.TRANSFERRING
     for number, name in enumerate(options.get("names", ["plain.iso"])):
         fake.put(
-            f"https://example.org/{number}", state=State.TRANSFERRING, name=name, title=name, host=name[:300],
+            f"https://example.org/{number}", state=state, name=name, title=name, host=name[:300],
             script=Script(size=1 << 40, validator=name, content_type=name, address=name), age=100 - number,
         )  # fmt: skip
         fake.note(list(fake._downloads)[-1], name)

@@ -142,6 +142,18 @@ async def test_no_color_still_says_everything(rig, monkeypatch):
         assert "▌" in r.shown() and "paused" in r.shown()
 
 
+@pytest.mark.parametrize(("surroundings", "focus", "tick"), [({}, True, 0.5), ({}, False, 1.0), (
+    {"SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}, True, 1.0)])  # fmt: skip
+async def test_it_looks_less_often_over_ssh_and_when_nobody_looks_at_it(rig, monkeypatch, surroundings, focus, tick):
+    """The slow tick of the settings."""
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    async with rig() as r:
+        r.app.app_focus = focus
+        await r.settle()
+        assert r.app._timer._interval == tick
+
+
 def test_ssh_is_frugal():
     """Before Textual reads the environment; what the user set stays."""
     environ = {"SSH_CONNECTION": "x", "TEXTUAL_FPS": "5"}

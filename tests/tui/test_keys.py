@@ -233,8 +233,8 @@ def test_every_binding_of_every_screen_has_an_id_that_a_keymap_may_name():
     """Dialogs, details and settings, too."""
     kinds = [DownloadsApp, MainScreen, DetailsScreen, SettingsScreen, Dialog, AddDialog, ChoiceDialog, SeveralDialog,
              ConfirmDialog, HelpDialog, LimitsDialog, RefreshDialog]  # fmt: skip
-    ids = {binding.id or f"{kind.__name__}: {binding.key}" for kind in kinds for binding in kind.__dict__["BINDINGS"]
-           if "BINDINGS" in kind.__dict__}  # fmt: skip
+    own = [(kind, binding) for kind in kinds for binding in kind.__dict__.get("BINDINGS", ())]
+    ids = {binding.id or f"{kind.__name__}: {binding.key}" for kind, binding in own}
     assert remapped(dict.fromkeys(ids, "w"))[1] == ""
 
 

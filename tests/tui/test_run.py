@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import json
 import os
@@ -31,7 +32,7 @@ class Terminal:
         self.sent = 0
         environment = {
             **os.environ, "BEATS": str(self.beats), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8",
-            "PYTHONPATH": str(ROOT), "COLORTERM": "truecolor",
+            "PYTHONPATH": str(ROOT), "COLORTERM": "truecolor", **options.get("environ", {}),
         }  # fmt: skip
         self.child = pexpect.spawn(
             sys.executable, [str(APP), json.dumps(options)], env=environment, dimensions=(size[1], size[0]), timeout=5
@@ -137,6 +138,31 @@ def sends_nothing_of_theirs(it: Terminal) -> None:
         assert theirs not in sent, repr(theirs)
     assert re.search("[\x05\x0e\x0f\x7f]", sent) is None
     assert it.child.isalive()
+
+
+def test_no_color_is_shades_of_grey_and_copying_goes_through_the_terminal(terminal):
+    """NO_COLOR is heeded, over SSH as well; a link is sent as OSC 52, and the title is set and put back."""
+    it = terminal({"names": ["plain.iso"], "environ": {"NO_COLOR": "1", "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"}})
+    it.ready()
+    settled(it, ["y", "D", "\x1b"])
+    link = base64.b64encode(b"https://example.org/0").decode()
+    assert f"\x1b]52;c;{link}" in it.text() and "\x1b]2;1 active" in it.text() and "\x1b[22;2t" in it.text()
+    shades = set(re.findall(r"[34]8;2;(\d+);(\d+);(\d+)", it.text()))
+    assert shades and {len(set(shade)) for shade in shades} == {1}
+    rest = re.sub(r"[34]8;2;\d+;\d+;\d+", "", it.text())
+    assert not re.search(r"\x1b\[[\d;]*\b[349][0-7][\d;]*m", rest)
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_at_rest_nothing_is_sent(terminal, plain):
+    """What did not change is not drawn again: a screen reader has nothing to read, a slow line nothing to carry."""
+    it = terminal({"names": ["one.iso", "two.iso"], "still": True, "plain": plain, "ascii": plain})
+    it.read_until(lambda: b"paused" in it.written and b"help" in it.written)
+    looks = it.pulse()[1]
+    it.read_until(lambda: it.pulse()[1] >= looks + 10)
+    mark = len(it.written)
+    it.read_until(lambda: it.pulse()[1] >= looks + 30)
+    assert it.written[mark:] == b""
 
 
 def click(x: int, y: int, *, button: int = 0) -> str:

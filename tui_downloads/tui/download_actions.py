@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
 
 from msgspec.structs import replace
 from textual import work
@@ -26,6 +27,9 @@ LINK_TROUBLE = frozenset(
     }
 )  # fmt: skip
 """Errors that another link may cure and the same one will not."""
+
+MOST_LOOKED_UP = 50
+"""Packages whose files are listed before they are deleted; of more than that only the folders are."""
 
 
 class DownloadActions(ViewActions):
@@ -147,10 +151,26 @@ class DownloadActions(ViewActions):
                 self.ask(self.session.desk.remove_with_files(self._ids(views)))
                 self._done_with_marks()
 
-        if self.session.settings.confirm:
-            self.app.push_screen(opening.removal(views, self.app.size.width), answered)
-        else:
+        packages = [view.id for view in views if view.files_total > 1][:MOST_LOOKED_UP]
+        if not self.session.settings.confirm:
             answered(True)
+        elif packages:
+            self._ask_removal(views, packages, answered)
+        else:
+            self.app.push_screen(opening.removal(views, self.app.size.width, {}), answered)
+
+    @work(group="command", exit_on_error=False)
+    async def _ask_removal(
+        self, views: Sequence[DownloadView], packages: Sequence[str], answered: Callable[[bool | None], None]
+    ) -> None:
+        """Ask with every path; the files of packages are in no list and have to be looked up."""
+        files = {}
+        for id in packages:
+            with contextlib.suppress(TuiDownloadsError):
+                files[id] = (await self.session.desk.engine.get(id)).files
+        # The key may have been pressed again meanwhile.
+        if not self.app.screen.is_modal:
+            self.app.push_screen(opening.removal(views, self.app.size.width, files), answered)
 
     def action_download_retry(self) -> None:
         views = self.targets()

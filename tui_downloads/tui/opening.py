@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from tui_downloads.core.snapshots import DownloadView, Limits
+from tui_downloads.core.snapshots import DownloadView, FileView, Limits
 
 from .actions import Action
 from .options import SettingsBook
@@ -29,10 +29,10 @@ def add_dialog(session: Session, text: str) -> AddDialog:
     return AddDialog(text, snapshot.downloads, snapshot.info.folder, session.glyphs, session.clock())
 
 
-def removal(views: Sequence[DownloadView], width: int) -> ConfirmDialog:
+def removal(views: Sequence[DownloadView], width: int, files: Mapping[str, Sequence[FileView]]) -> ConfirmDialog:
     from .dialogs import confirm
 
-    return confirm.removal(views, width)
+    return confirm.removal(views, width, files)
 
 
 def help_dialog(keymap: Mapping[str, str], possible: Callable[[Action], bool]) -> HelpDialog:

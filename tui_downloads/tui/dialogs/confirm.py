@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
-from tui_downloads.core.snapshots import DownloadView
+from tui_downloads.core.snapshots import DownloadView, FileView
 from tui_downloads.tui import figures
 from tui_downloads.tui.columns import shown_name
 from tui_downloads.tui.safe_text import safe_text, words
@@ -64,8 +64,10 @@ class ConfirmDialog(Dialog[bool]):
         self.dismiss(False)
 
 
-def removal(views: Sequence[DownloadView], width: int) -> ConfirmDialog:
-    """Ask before files are deleted: every path, and how much it is in all."""
+def removal(
+    views: Sequence[DownloadView], width: int, files: Mapping[str, Sequence[FileView]] | None = None
+) -> ConfirmDialog:
+    """Ask before files are deleted: every path, and how much it is in all; `files` are those of whole packages."""
     finished = sum(1 for view in views if view.fraction == 1.0)
     total = sum(view.size if view.fraction == 1.0 and view.size else view.done for view in views)
     many = len(views)
@@ -76,13 +78,23 @@ def removal(views: Sequence[DownloadView], width: int) -> ConfirmDialog:
         f", {finished} of them finished?" if finished and many > 1 else "?",
         ("\nThis can't be undone.", "$tui-muted"),
     )
-    lines = []
+    lines: list[Content] = []
     room = max(20, min(84, width * 96 // 100) - 20)
-    for view in views[:MOST_LISTED]:
+    rest = 0
+    for view in views:
+        within = [file for file in (files or {}).get(view.id, ()) if file.done]
+        if len(lines) + max(1, len(within)) > MOST_LISTED:
+            rest += max(1, len(within))
+            continue
+        for file in within:
+            path = safe_text(f"{view.folder.rstrip('/')}/{file.path}", width=room)
+            lines.append(words((f"{figures.size(file.done):>9}  ", "$tui-muted"), path))
+        if within:
+            continue
         held = view.size if view.fraction == 1.0 and view.size else view.done
         # What has no name yet has no file either; its path would be the folder, which stays.
         where = safe_text(view.path if view.name else f"{shown_name(view)} (no file yet)", width=room)
         lines.append(words((f"{figures.size(held):>9}  ", "$tui-muted"), where))
-    if many > MOST_LISTED:
-        lines.append(words((f"and {many - MOST_LISTED} more", "$tui-muted")))
+    if rest:
+        lines.append(words((f"and {rest} more", "$tui-muted")))
     return ConfirmDialog("Remove with files", lead, lines, yes="Delete")
