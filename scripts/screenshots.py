@@ -122,7 +122,15 @@ async def take(picture: Picture, still: scene.Still) -> str:
         if app.focused is not None and hasattr(app.focused, "cursor_blink"):
             app.focused.cursor_blink = False
         await pilot.pause()
-        return app.export_screenshot(title="tui-downloads")
+        return uncut(app.export_screenshot(title="tui-downloads"))
+
+
+_CLIP = re.compile(r'(clip-terminal">\s*<rect x="0" y="0" width="[\d.]+" height=")([\d.]+)')
+
+
+def uncut(svg: str) -> str:
+    """Show the whole last line: Rich's frame ends 3 units above its lower edge."""
+    return _CLIP.sub(lambda match: f"{match.group(1)}{float(match.group(2)) + 3:.1f}", svg)
 
 
 _TEXT = re.compile(

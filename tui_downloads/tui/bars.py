@@ -64,7 +64,7 @@ def facts(chosen: Filter, info: EngineInfo, *, marked: int, ranging: bool, read_
 def status_parts(snapshot: Snapshot, speeds: Iterable[float], glyphs: Glyphs, *, frozen: bool) -> list[Part]:
     """Give the status line: speed, counts, limit, free space, engine and endpoint."""
     totals, limits, info = snapshot.totals, snapshot.limits, snapshot.info
-    dot = f" {glyphs.dot} "
+    dot = glyphs.joint
     rate = figures.speed(totals.speed) or "0 B/s"
     arrow = "↓ " if glyphs.frame else ""
     parts = [Part(f" {arrow}{rate:<10} ", "strong" if totals.speed >= 1 else "muted", "limits_edit")]
@@ -82,10 +82,12 @@ def status_parts(snapshot: Snapshot, speeds: Iterable[float], glyphs: Glyphs, *,
     if frozen:
         parts.append(Part("  FROZEN", "warning", "view_freeze"))
     if limits.rate:
-        parts.append(Part(f"limit {figures.speed(float(limits.rate))} ", "warning", "limits_edit", 3, right=True))
+        after = "" if info.free is not None and not dot.startswith(" ") else " "
+        rate = f"limit {figures.speed(float(limits.rate))}{after}"
+        parts.append(Part(rate, "warning", "limits_edit", 3, right=True))
     if info.free is not None:
         if limits.rate:
-            parts.append(Part(dot[1:], "muted", "", 9, right=True))
+            parts.append(Part(dot.lstrip(), "muted", "", 9, right=True))
         parts.append(
             Part(f"free {figures.size(info.free)} ", "error" if info.free < LOW else "muted", "", 9, right=True)
         )

@@ -20,7 +20,7 @@ Cell = tuple[str, str]
 """Text exactly as wide as its column, and the name of its style."""
 GAP = 1
 SMALLEST_NAME = 16
-GOOD_NAME = 28
+GOOD_NAME = 26
 """Cells that most names need to be told apart; what matters less makes room for them."""
 CHEAP = 5
 """Columns of this rank and above matter less than a name that can be read."""
@@ -235,7 +235,7 @@ def bar(fraction: float | None, width: int, glyphs: Glyphs) -> str:
 
 def _cause_and_step(cause: str, step: str, width: int, glyphs: Glyphs) -> str:
     """Join both; the next step is what the reader needs, and the cause is named above, so the cause gives way first."""
-    joint = f" {glyphs.dot} " if cause and step else ""
+    joint = glyphs.joint if cause and step else ""
     room = width - cell_len(step) - len(joint)
     if cell_len(cause) <= room:
         return cause + joint + step
@@ -246,10 +246,9 @@ def _cause_and_step(cause: str, step: str, width: int, glyphs: Glyphs) -> str:
 
 def second_line(view: DownloadView, width: int, context: Context) -> str:
     """Give the lower line of a comfortable row: why it stands still, or where it comes from and goes to."""
-    dot = f" {context.glyphs.dot} "
     cause = _cause(view, context)
     if cause:
         text = _cause_and_step(cause, next_step(view.error) if view.error else "", width, context.glyphs)
     else:
-        text = dot.join(part for part in (visible(view.host), visible(view.folder)) if part)
+        text = context.glyphs.joint.join(part for part in (visible(view.host), visible(view.folder)) if part)
     return pad(elide(text, width, dots=context.glyphs.dots), width)

@@ -28,6 +28,11 @@ class Glyphs(Struct, frozen=True):
     frame: bool = True
     graphs: bool = True
 
+    @property
+    def joint(self) -> str:
+        """What joins two facts of a line, with the blanks it wants."""
+        return f"{self.dot} " if self.dot == "," else f" {self.dot} "
+
 
 UNICODE = Glyphs(
     states={

@@ -23,7 +23,7 @@ from tui_downloads.tui.actions import elsewhere
 from tui_downloads.tui.adding import Added, Verdict, judge, known_links, parse_headers, parse_start
 from tui_downloads.tui.fields import FolderSuggester, SafeInput, clean_lines
 from tui_downloads.tui.glyphs import Glyphs
-from tui_downloads.tui.safe_text import safe_text, words
+from tui_downloads.tui.safe_text import elide_end, safe_text, visible, words
 from tui_downloads.tui.text_field import SafeTextArea
 
 from .base import Dialog, field, problem_line
@@ -174,7 +174,7 @@ class AddDialog(Dialog[Added]):
         rest = len(self._verdicts) - len(lines)
         if rest > 0:
             bad = sum(1 for verdict in self._verdicts if not verdict.ok)
-            said = f"  and {rest} more" + (f"; {bad} of {len(self._verdicts)} can't be added" if bad else "")
+            said = f"  and {rest} more" + (f"; {bad} of {len(self._verdicts)} refused" if bad else "")
             lines.append(words((said, "$tui-muted")))
         if not lines:
             lines = [words(("  Nothing to add yet.", "$tui-muted"))]
@@ -194,8 +194,8 @@ class AddDialog(Dialog[Added]):
         room = max(12, width // 2)
         if verdict.problem:
             shown = safe_text(verdict.shown, width=max(12, min(room, width - len(verdict.problem) - 4)))
-            problem = safe_text(verdict.problem, "$error", width=max(12, width - shown.cell_length - 4))
-            return words((bad, "$error"), shown, "  ", problem)
+            problem = elide_end(visible(verdict.problem), max(12, width - shown.cell_length - 4))
+            return words((bad, "$error"), shown, "  ", (problem, "$error"))
         if verdict.twin:
             said = f"  is here already: {verdict.twin.state.value}"
             return words(("! ", "$warning"), safe_text(verdict.shown, width=width - len(said) - 2), (said, "$warning"))
@@ -205,7 +205,7 @@ class AddDialog(Dialog[Added]):
     def _short_line(self, verdict: Verdict, width: int, good: str, bad: str) -> Content:
         """On a narrow terminal say what is wrong, or which link it is: there is no room for both."""
         if verdict.problem:
-            return words((bad, "$error"), safe_text(verdict.problem, "$error", width=width - len(bad)))
+            return words((bad, "$error"), (elide_end(visible(verdict.problem), width - len(bad)), "$error"))
         said = f"  {verdict.twin.state.value}" if verdict.twin else ""
         sign, style = ("! ", "$warning") if verdict.twin else (good, "$success")
         return words((sign, style), safe_text(verdict.shown, width=width - len(sign) - len(said)), (said, "$warning"))
