@@ -20,7 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from msgspec import Struct, field
 
@@ -35,6 +35,7 @@ from tui_downloads.api.tokens import Tokens, write_private
 from tui_downloads.config.paths import HOME, Paths
 from tui_downloads.config.settings import Settings
 from tui_downloads.core.errors import Code, Exit, RequestError
+from tui_downloads.core.links import redact_text
 from tui_downloads.engine.base import Engine
 from tui_downloads.engine.lock import EngineLock, Owner, held_by
 
@@ -354,10 +355,25 @@ def describe_owner(lock: str) -> Owner | None:
 
 
 class OneLine(logging.Formatter):
-    """Writes each record so that nothing in it can forge another line or reach a terminal as a command."""
+    """Writes each record so that nothing in it can forge another line, reach a terminal as a command, or tell a secret.
+
+    What failed is quoted by many an exception, and that may be a signed link.
+    """
+
+    def format(self, record: logging.LogRecord) -> str:
+        kept = record.exc_text
+        if record.exc_info:
+            record.exc_text = None  # what another formatter has written of it is not ours to pass on
+        try:
+            return super().format(record)
+        finally:
+            record.exc_text = kept
 
     def formatMessage(self, record: logging.LogRecord) -> str:
-        return escaped(super().formatMessage(record))
+        return escaped(redact_text(super().formatMessage(record)))
+
+    def formatException(self, ei: Any) -> str:
+        return "\n".join(f"    {escaped(line)}" for line in redact_text(super().formatException(ei)).split("\n"))
 
 
 def escaped(text: str) -> str:

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,9 @@ from tui_downloads import wire
 from tui_downloads.config.settings import HookSettings
 from tui_downloads.core.snapshots import Kind, Query
 from tui_downloads.core.spec import AddRequest, Credentials, Options
+from tui_downloads.daemon import OneLine
 from tui_downloads.demo.server import serve_in_thread
+from tui_downloads.engine import transfer as transfers
 from tui_downloads.engine import ytdlp
 from tui_downloads.engine.rules import Rules
 
@@ -71,7 +74,8 @@ async def lived(bench: Bench, secrets: Credentials, caplog) -> list[str]:
     """Live through adding, pausing, failing and completing; give everything that was told but the owner's own views."""
     told: list[object] = []
     signed = {"token": f"{MARK}-query", "sig": f"{MARK}-sig"}
-    url = bench.server.file(SIZE, "a.bin", rate=1_000_000, **signed)
+    bench.server.ration = 600_000
+    url = bench.server.file(SIZE, "a.bin", **signed)
     id = await bench.add(url.replace("://", f"://me:{MARK}-userinfo@"), credentials=secrets)
     await bench.until(id, lambda view: view.done > 300_000)
     told += [views(await bench.detail(id)), views(bench.engine.snapshot()), await bench.engine.describe()]
@@ -79,6 +83,7 @@ async def lived(bench: Bench, secrets: Credentials, caplog) -> list[str]:
     journals = [path.read_bytes().decode("latin-1") for path in bench.folder.glob("*.journal")]
     assert journals
     told += journals
+    bench.server.ration = None
     refused = bench.server.file(10, "no.bin", status=403, **signed)
     failed = await bench.add(refused, credentials=secrets)
     await bench.failed(failed)
@@ -126,7 +131,8 @@ async def test_no_canary_is_told_or_left(tmp_path, server, secrets, caplog, spaw
 
 async def test_the_links_of_a_list_s_files_are_secrets_too(tmp_path, server, spawned):
     """A metalink that signs its links leaves no signature but where secrets are, in no journal and in no event."""
-    signed = server.file(SIZE, "listed.bin", rate=1_000_000, sig=f"{MARK}-sig").replace("&", "&amp;")
+    server.ration = 600_000
+    signed = server.file(SIZE, "listed.bin", sig=f"{MARK}-sig").replace("&", "&amp;")
     metalink = (
         '<metalink xmlns="urn:ietf:params:xml:ns:metalink"><file name="listed.bin">'
         f"<size>{SIZE}</size><url>{signed}</url></file></metalink>"
@@ -143,6 +149,7 @@ async def test_the_links_of_a_list_s_files_are_secrets_too(tmp_path, server, spa
     assert files_with_canaries(tmp_path / "downloads") == []
     assert not found(bench.engine.news(0))
     await bench.engine.close()
+    server.ration = None
     await bench.start()
     await bench.engine.resume([id])
     assert (await bench.complete(id)).discarded == 0
@@ -161,6 +168,22 @@ async def test_what_reads_a_page_is_told_its_secrets_by_a_pipe(tmp_path, server,
     await bench.failed(await bench.add(url, kind=Kind.MEDIA, credentials=secrets, options=Options(retries=0)))
     await bench.engine.close()
     assert spawned and not found(spawned)
+
+
+async def test_a_fault_of_ours_is_reported_without_the_link_it_stumbled_over(bench, secrets, caplog, monkeypatch):
+    """What failed is quoted by many an exception: neither the view, the events nor the log repeat its secrets."""
+
+    async def stumble(transfer: Any) -> None:
+        raise RuntimeError(f"no idea what to do with {transfer.mirrors[0].url}\n1970-01-01 INFO forged")
+
+    monkeypatch.setattr(transfers.Transfer, "run", stumble)
+    url = bench.server.file(SIZE, "a.bin", token=f"{MARK}-query", sig=f"{MARK}-sig")
+    id = await bench.add(url.replace("://", f"://me:{MARK}-userinfo@"), credentials=secrets)
+    await bench.failed(id)
+    lines = "\n".join(OneLine("%(message)s").format(record) for record in caplog.records)
+    assert "no idea what to do" in lines and "\n1970" not in lines
+    told = [lines, views(await bench.detail(id)), *bench.engine.news(0)]
+    assert [text for text in told if found(text)] == []
 
 
 def tables_with_canaries(path: Path, *, copied: bool = False) -> set[str]:
@@ -205,9 +228,11 @@ async def test_a_signed_link_outlives_a_restart(tmp_path, server):
     """Its secret comes back from where secrets are, and the part is found by it; the history shows it hidden."""
     bench = Bench(tmp_path / "downloads", server)
     await bench.start()
-    id = await bench.add(server.file(SIZE, "signed.bin", rate=2_000_000, sig=f"{MARK}-sig"))
+    server.ration = 900_000
+    id = await bench.add(server.file(SIZE, "signed.bin", sig=f"{MARK}-sig"))
     await bench.until(id, lambda view: view.done > 500_000)
     await bench.engine.close()
+    server.ration = None
     await bench.start()
     view = await bench.complete(id)
     assert f"{MARK}-sig" in server.requests[-1].target and view.discarded == 0

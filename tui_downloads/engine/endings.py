@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.lifecycle import ENDED, RUNNING, Move, State, can
+from tui_downloads.core.links import redact_text
 from tui_downloads.core.retries import Backoff, GiveUp, decide
 from tui_downloads.core.snapshots import Proof, Waiting
 from tui_downloads.files.base import Published
@@ -59,8 +60,8 @@ class Endings:
     def crashed(self, runner: Runner, error: Exception) -> None:
         """A fault of ours: keep what is here and say so."""
         log.error("A download crashed", exc_info=error)
-        kind = type(error).__name__
-        self.failed(runner, DownloadError(Code.INTERNAL, f"Internal fault ({kind}): {error}", retry=False))
+        told = f"Internal fault ({type(error).__name__}): {redact_text(str(error))}"
+        self.failed(runner, DownloadError(Code.INTERNAL, told, retry=False))
 
     def skipped(self, runner: Runner, name: str) -> None:
         """The target is there and stays; that is a completion."""
