@@ -6,12 +6,15 @@ import contextlib
 import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tui_downloads.config import document, edit, load
+from tui_downloads.config import load
 from tui_downloads.config.settings import LISTS, Settings
 
 from .options import ScreenSettings, SettingEntry
+
+if TYPE_CHECKING:
+    from tui_downloads.config import document
 
 TOP = "downloads"
 """The group of settings that stand at the top of the file."""
@@ -33,6 +36,8 @@ class FileBook:
 
     def entries(self) -> list[SettingEntry]:
         """List what can be written as text, of secrets whether they are set; tables are left to the file."""
+        from tui_downloads.config import document
+
         settings = self._settings()
         found = []
         for entry in document.documentation():
@@ -55,6 +60,9 @@ class FileBook:
 
     def write(self, key: str, value: str) -> None:
         """Check a value and write it; the default takes the key out of the file again."""
+        # Slow to import, and most sessions change no setting.
+        from tui_downloads.config import document, edit
+
         entry = next(entry for entry in document.documentation() if entry.key == key)
         settings = edit.write(self._path, key, None if value == _bare(entry.shown_default) else _typed(value, entry))
         if self._changed is not None:
