@@ -45,7 +45,7 @@ def heading(view: DownloadView, width: int, glyphs: Glyphs, split: int = 0) -> l
     gap = max(3, split - len(said))
     room = width - len(said) - gap
     if glyphs.graphs and room >= 10:
-        line += [Content(" " * gap), _bar(view.fraction, room if split else min(60, room), glyphs, style)]
+        line += [Content(" " * gap), _bar(view.fraction, room, glyphs, style)]
     return [words((elide(shown_name(view), width), "bold")), Content("").join(line)]
 
 
@@ -153,7 +153,7 @@ def segments(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> lis
 
 def connection_lines(connections: tuple[ConnectionView, ...], width: int, glyphs: Glyphs) -> list[Content]:
     """Give a line for each connection: how far its segment is, how fast, to whom."""
-    lines = [words((f"{'#':>2}  {'from':>9}", "$tui-muted"))] if connections else []
+    lines: list[Content] = []
     for number, view in enumerate(connections, 1):
         whole = (view.end - view.start) if view.end is not None else 0
         part = (view.position - view.start) / whole if whole else None
@@ -162,6 +162,9 @@ def connection_lines(connections: tuple[ConnectionView, ...], width: int, glyphs
         room = width - len(head) - len(tail)
         drawn = min(24, room) if glyphs.graphs and room >= 6 else 0
         address = elide(visible(view.address), max(0, room - drawn - 2)) if room - drawn > 8 else ""
+        if number == 1:
+            titles = f"{'#':>2}  {'from':>9} {'':{drawn}} {'done':>4} {'speed':>11}{'  address' if address else ''}"
+            lines.append(words((titles, "$tui-muted")))
         pieces: list[Content | tuple[str, str] | str] = [(head, "$tui-muted")]
         if drawn:
             pieces.append(_bar(part, drawn, glyphs, "$accent"))

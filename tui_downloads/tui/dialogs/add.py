@@ -28,9 +28,8 @@ from tui_downloads.tui.text_field import SafeTextArea
 
 from .base import Dialog, field, problem_line
 
-MOST_SHOWN, FEWEST_SHOWN = 4, 2
-LOW = 20
-"""Lines of a terminal below which two verdicts are all there is room for."""
+VERDICTS = ((20, 2), (30, 3), (10_000, 5))
+"""Lines of a terminal below which so many lines of verdicts are all there is room for; app.tcss says the same."""
 NARROW = 56
 """Cells below which a verdict is only its first half."""
 DUPLICATES = (("Ask", "ask"), ("Go on with it", "existing"), ("Show it", "focus"), ("Add anyway", "allow"))
@@ -182,10 +181,11 @@ class AddDialog(Dialog[Added]):
 
     def _chosen(self) -> list[Verdict]:
         """Show problems first when not every line fits."""
-        most = FEWEST_SHOWN if self.app.size.height < LOW else MOST_SHOWN
-        if len(self._verdicts) <= most:
+        room = next(room for below, room in VERDICTS if self.app.size.height < below)
+        if len(self._verdicts) <= room:
             return self._verdicts
-        return sorted(self._verdicts, key=lambda verdict: verdict.ok)[: most if most > FEWEST_SHOWN else 1]
+        # The last line says how many there are besides.
+        return sorted(self._verdicts, key=lambda verdict: verdict.ok)[: room - 1]
 
     def _line(self, verdict: Verdict, width: int) -> Content:
         good, bad = ("✓ ", "✗ ") if self._glyphs.frame else ("ok ", "no ")
