@@ -544,6 +544,19 @@ async def test_keymap_moves_a_key(rig):
         assert "w pause" in r.shown().splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("keys", "possible", "hidden"),
+    [((), {"add", "pause", "cancel", "filter"}, {"undo"}), (("d",), {"undo"}, set()),
+     (("3",), {"remove", "sort"}, {"pause", "cancel"}), (("5",), {"help", "quit"}, {"pause", "details", "sort"})],
+)  # fmt: skip
+async def test_the_footer_has_what_is_possible_and_no_more(rig, keys, possible, hidden):
+    """Here and now."""
+    async with rig(size=(180, 40)) as r:
+        await r.press(*keys)
+        words = set(r.shown().splitlines()[-1].split())
+        assert possible <= words and not hidden & words
+
+
 async def test_read_only_hides_and_refuses_what_changes(rig):
     """Looking is all that is left."""
     async with rig(read_only=True) as r:
