@@ -453,6 +453,27 @@ async def test_f54_a_broken_list_is_set_aside_and_rebuilt_from_the_journals(benc
     assert bench.digest("lost.bin") == digest("lost.bin", SIZE)
 
 
+async def test_a_part_that_is_in_no_list_is_told_of_and_taken_up_by_its_link(bench):
+    """A journal without a row is offered and never deleted: its link goes on where it is."""
+    bench.server.ration = 1_500_000
+    url = bench.server.file(SIZE, "stray.bin")
+    id = await bench.add(url, options=Options(connections=1))
+    await bench.until(id, lambda view: view.done > 1_000_000)
+    await bench.engine.close()
+    for path in bench.folder.parent.glob("list.db*"):
+        path.unlink()
+    await bench.start()
+    told = [event.data["message"] for event in bench.engine.news(0) if event.type == "log"]
+    assert [message for message in told if "stray.bin.part" in message and url in message]
+    assert bench.names() == ["stray.bin.part", "stray.bin.part.journal"]
+    bench.server.ration, before = None, len(bench.server.requests)
+    view = await bench.complete(await bench.add(url, options=Options(connections=1)))
+    assert (view.name, view.discarded) == ("stray.bin", 0)
+    assert bench.digest("stray.bin") == digest("stray.bin", SIZE) and bench.names() == ["stray.bin"]
+    _, *later = [request.range for request in bench.server.requests[before:]]
+    assert later and all(int(asked.removeprefix("bytes=").partition("-")[0]) > 1_000_000 for asked in later)
+
+
 async def test_f55_a_newer_list_is_refused_untouched(bench):
     """A later program's database is not opened, and not a byte of it changes."""
     await bench.complete(await bench.add(bench.server.file(10, "x.bin")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import time
 import uuid
@@ -27,8 +28,11 @@ if TYPE_CHECKING:
     from .embedded import Setup
     from .manager import Manager
 
+log = logging.getLogger("tui_downloads.engine")
 AT_ONCE = 1000
 """Downloads in one spool file."""
+TOLD = 20
+"""Parts without a row that are told of one by one."""
 
 
 class Recovery:
@@ -108,6 +112,7 @@ class Recovery:
             if not item.origin.url:  # what was made here is made again from its beginning
                 await asyncio.to_thread(drop_made, item.path)
         if not (rebuild and self.offered):
+            self._tell_of_offered()
             return
         taken = await self._manager.services.store.known([item.origin.id for item in self.offered])
         rows = [_from_part(item) for item in self.offered if item.origin.id not in taken]
@@ -116,6 +121,18 @@ class Recovery:
             self._manager.adopt(download)
             self._manager.views.add(download)
         self.offered = []
+
+    def _tell_of_offered(self) -> None:
+        """Say which parts nobody in the list goes on with; adding their link again does."""
+        hub = self._manager.services.hub
+        for found in self.offered[:TOLD]:
+            link = redact(found.origin.url.partition("#")[0])
+            told = f"{found.path} is a partial file that is in no list: add its link, {link}, and it goes on."
+            log.info("%s", told)
+            hub.emit("log", "", "", {"message": told})
+        if len(self.offered) > TOLD:
+            more = len(self.offered) - TOLD
+            hub.emit("log", "", "", {"message": f"{more} more partial files are in no list."})
 
     async def hand_in(self) -> None:
         """Leave finished foreground downloads for the next engine's history."""
