@@ -201,6 +201,20 @@ def test_f11_a_changed_validator_is_never_combined():
     assert isinstance(judge(later(digest=True), part(etag='"v2"')), Accept)
 
 
+def test_f12_what_names_no_version_is_not_called_changed():
+    """Nobody can tell, and that is what the user hears; another size or another version is a change."""
+    bare = Resource(URL, 100, Validator(), True, "file.bin")
+    unsized = Resource(URL, None, Validator(), True, "file.bin")
+    for old, size, etag, said in (
+        (bare, 100, "", "no version"),
+        (unsized, 100, "", "no version"),
+        (bare, 90, "", "changed"),
+        (OLD, 100, '"v2"', "changed"),
+    ):
+        verdict = judge(later(resource=old), whole(size, etag))
+        assert isinstance(verdict, Restart) and said in verdict.reason, verdict
+
+
 def test_f12_without_a_strong_validator_bytes_are_compared():
     """F12: size and date equal: overlap check; once it went well, the rest is accepted."""
     answer = part(etag="")

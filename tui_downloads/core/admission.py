@@ -265,7 +265,7 @@ def _whole(asked: Asked, head: Head, told: _Told) -> Verdict:
         return Single("The server sends the whole file where a part of it was asked for.", accept)
     if join is Join.OVERLAP:
         return Restart("The server sends the whole file, and nothing proves that it is the same.", accept, single=True)
-    return Restart("The file changed on the server.", accept)
+    return Restart(_otherwise(old, new), accept)
 
 
 def _partial(asked: Asked, head: Head, told: _Told) -> Verdict:
@@ -322,7 +322,15 @@ def _joined(asked: Asked, head: Head, accept: Accept, old: Resource, end: int) -
         return accept
     if join is Join.OVERLAP:
         return Overlap(accept.resource)
-    return Restart("The file changed on the server.")
+    return Restart(_otherwise(old, new))
+
+
+def _otherwise(old: Resource, new: Resource) -> str:
+    """Say why an answer can't be joined: it is of another version, or nobody can tell."""
+    named = old.validator.etag or old.validator.last_modified
+    if named or (old.size != new.size and None not in (old.size, new.size)):
+        return "The file changed on the server."
+    return "The server names no version of the file, so nothing tells whether it is still the same."
 
 
 def _senseless(asked: Asked, head: Head, message: str) -> Verdict:

@@ -292,7 +292,7 @@ class Transfer:
         await self._stop_crew()
         self._restarts += 1
         if self._restarts > 3:
-            raise DownloadError(Code.REMOTE_CHANGED, f"The file keeps changing on the server. {again.reason}")
+            raise DownloadError(Code.REMOTE_CHANGED, f"It was begun again too often. {again.reason}")
         lost = self.done
         self.download.discarded += lost
         self.note(f"Starting again from the beginning ({lost} bytes discarded): {again.reason}")
