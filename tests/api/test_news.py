@@ -12,10 +12,13 @@ import pytest
 
 from tests.api.service import Service, own, service
 from tests.engine.suite import poll
+from tui_downloads.api.auth import Session
+from tui_downloads.api.native.news import EventStream
 from tui_downloads.api.server import Listener
 from tui_downloads.api.settings import ApiSettings
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.spec import AddRequest
+from tui_downloads.engine.caller import ADMIN, Caller
 from tui_downloads.remote.sse import Reader
 
 
@@ -219,3 +222,26 @@ async def test_the_first_reader_hears_what_comes_and_not_what_was(live):
             while "after" not in heard:
                 heard += await anext(lines)
             assert "before" not in heard
+
+
+async def test_a_replay_ends_when_its_reader_leaves(live):
+    """Who comes back again and again and never reads costs a batch each time, not the whole ring."""
+    await live.engine.add([AddRequest(f"https://files.example.org/{n}", paused=True) for n in range(2000)])
+    news = live.root.context.news
+    await poll(lambda: news.seq >= 2000, 60.0)
+    left, sent = asyncio.Event(), []
+
+    async def receive():
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        sent.append(message.get("body", b""))
+        if b"event: added" in sent[-1]:
+            left.set()
+
+    session = Session(Caller("root", ADMIN), "socket")
+    stream = EventStream(news, news.subscribe(session, "0"), lambda: True, ApiSettings())
+    await asyncio.wait_for(stream({"type": "http"}, receive, send), 60.0)
+    assert 0 < b"".join(sent).count(b"event: added") < 1000
+    assert not news.subscribers

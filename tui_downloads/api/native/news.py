@@ -34,8 +34,8 @@ log = logging.getLogger(__name__)
 
 RING = 10_000
 _ENDED = frozenset(state.value for state in ENDED)
-BATCH = 500
-"""Events in one write, so that a long replay does not hold the loop."""
+BATCH = 100
+"""Events in one write, so that a long replay does not hold the loop, and ends soon when nobody takes it any more."""
 _ENCODED = 2_000
 CAUGHT_UP = 0.5
 """Seconds at most that the news of an end wait for the snapshot to have its figures."""
@@ -310,9 +310,14 @@ class EventStream(Response):
                 flushed = loop.time()
             events = subscriber.take(progress=due)
             for at in range(0, len(events), BATCH):
+                if self._left():
+                    break
                 await self._send(send, self._news.text(events[at : at + BATCH]))
                 await asyncio.sleep(0)
         await send({"type": "http.response.body", "body": b""})
+
+    def _left(self) -> bool:
+        return self._subscriber.closed
 
     async def _send(self, send: Send, body: bytes) -> None:
         async with asyncio.timeout(self._settings.subscriber_deadline):
