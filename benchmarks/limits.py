@@ -80,7 +80,10 @@ async def measure(http: str, folder: str, seconds: float) -> list[Window]:
         second = await _count(engine, ids, seconds, "changed while running to 4 MB/s in all", [0.8 * MB, *[share] * 4])
         await engine.set_limits(replace(limits, rate=0, rate_per_download=2 * MB))
         third = await _count(engine, ids, seconds, "2 MB/s for each, nothing in all", [MB, *[2.0 * MB] * 4])
-        return [first, second, third]
+        await engine.set_limits(replace(limits, rate=0, rate_per_host=6 * MB))
+        share = 5 * MB / 4
+        fourth = await _count(engine, ids, seconds, "6 MB/s for their one host, nothing in all", [MB, *[share] * 4])
+        return [first, second, third, fourth]
     finally:
         await engine.close()
 

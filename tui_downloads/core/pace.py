@@ -7,8 +7,9 @@ from math import exp, inf
 
 from msgspec import Struct
 
-BURST_SECONDS = 0.1
-"""How much of its rate a bucket saves up while nobody takes."""
+BURST_SECONDS = 0.3
+"""How much of its rate is saved up while nobody takes: a busy machine's pauses are made up for, in ten seconds by less
+than a thirtieth."""
 BURST_LEAST = 16 * 1024
 """The smallest burst: libcurl hands over up to 16 KiB at once."""
 LONGEST_WAIT = 0.5
