@@ -7,6 +7,7 @@ import asyncio
 import pytest
 from textual import events
 
+from tests.tui.test_package_actions import at_a_package
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView, Kind, Page
 from tui_downloads.tui.actions import ACTIONS, BY_ID, remapped, shown_keys
@@ -68,7 +69,8 @@ CASES = {
     "5": ((), pane("log")), "a": ((), shows(AddDialog)), "A": ((), shows(AddDialog)), "p": ((), asked("pause")),
     "P": ((), asked("pause")), "x": ((), asked("cancel")), "d": ((), asked("remove")), "delete": ((), asked("remove")),
     "D": ((), shows(ConfirmDialog)), "r": (("4", "j"), asked("retry")), "R": ((), asked("retry")),
-    "n": (("3",), asked("add")), "u": (("d",), asked("restore")), "c": ((), said("Nothing here is finished")),
+    "n": (("3",), asked("add")), "b": (("3", "*"), asked("add")), "e": ((), shows(SeveralDialog)),
+    "u": (("d",), asked("restore")), "c": ((), said("Nothing here is finished")),
     "K": (("2", "j"), asked("move")), "J": (("2",), asked("move")), "+": ((), asked("change")),
     "equals_sign": ((), asked("change")), "-": ((), asked("change")), "t": ((), shows(LimitsDialog)),
     "T": ((), said("No limits are set")), "/": ((), lambda r: r.app.focused.id == "filter"),
@@ -101,6 +103,8 @@ async def test_key(rig, book, switch, key):
     """It does what it says."""
     before, seen = CASES[key]
     async with rig(book=book, endpoint=switch) as r:
+        if key == "e":
+            await at_a_package(r)
         await r.press(*before)
         assert not seen(r)
         await r.press(key.lower() if key.startswith("F") and len(key) > 1 else key)
@@ -111,10 +115,13 @@ async def test_every_action_is_in_the_palette(rig, book, switch):
     """Where it is possible, in one pane or another."""
     found: set[str] = set()
     async with rig(book=book, endpoint=switch) as r:
-        for keys in ((), ("2",), ("3",), ("4",), ("1", "d")):
+        for keys in ((), ("2",), ("3", "G"), ("4",), ("1", "d")):
             await r.press(*keys)
             provider = PaletteProvider(r.app.screen)
             found |= {str(hit.text) async for hit in provider.discover()}
+        await r.press("1")
+        await at_a_package(r)
+        found |= {str(hit.text) async for hit in PaletteProvider(r.app.screen).discover()}
     assert {action.title for action in ACTIONS} - found == {BY_ID["app.palette"].title}
 
 

@@ -16,8 +16,8 @@ from .adding import looks_like_links
 from .columns import shown_name
 from .desk import count
 from .dialogs.choice import Choice, ChoiceDialog
-from .download_actions import DownloadActions
 from .line_bar import LineBar
+from .package_actions import PackageActions, can_bundle, can_choose
 from .safe_text import elide
 from .table import DownloadTable
 
@@ -35,7 +35,7 @@ FILTER_KEYS = (("enter", "keep", "filter_take"), ("esc", "clear", "mark_clear"),
 """What is possible while a filter is typed: every letter belongs to it."""
 
 
-class MainScreen(DownloadActions):
+class MainScreen(PackageActions):
     """Everything that a key of the reference does."""
 
     BINDINGS: ClassVar[list[BindingType]] = [*bindings()]
@@ -86,6 +86,10 @@ class MainScreen(DownloadActions):
                 return any(can(view.state, Move.PAUSE) or view.state is State.PAUSED for view in views)
             case "download.cancel":
                 return any(can(view.state, Move.CANCEL) for view in views)
+            case "download.files":
+                return can_choose(views)
+            case "download.bundle":
+                return can_bundle(views)
             case "download.retry":
                 return any(view.state is not State.COMPLETE for view in views)
             case "queue.raise" | "queue.lower":
