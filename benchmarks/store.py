@@ -28,6 +28,11 @@ from tui_downloads.store.sqlite import SqliteStore
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ROUNDS = 5
+WHY = """\
+Two letters have no trigram: texts are read in the order wanted until a page is full, so a pair that is everywhere is
+found at once, and one that is rare reads them all. A single page above its goal beside others of its kind that are
+well below it is a pause of the machine, which shared its cores.
+"""
 
 
 class Names:
@@ -163,6 +168,7 @@ def main() -> None:
             "|---|---|---|",
             *(f"| {title} | {figure} | {goal} |" for title, figure, goal in lines),
             "",
+            WHY,
         ]
     )
     sys.stdout.write(text)
