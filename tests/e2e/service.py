@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import httpx
 
@@ -88,8 +90,12 @@ class Home:
         return json.loads(self.run(*arguments, "--json").stdout)
 
     def token(self, name: str, *options: str) -> str:
-        """Make a user."""
-        return self.run("token", "create", name, *options).stdout.strip()
+        """Make a user; in this process, for the program's start takes longer than what it does here."""
+        from tui_downloads.cli.main import run
+
+        with patch.dict(os.environ, self.environment), contextlib.redirect_stdout(io.StringIO()) as said:
+            assert run(["token", "create", name, *options]) == 0
+        return said.getvalue().strip()
 
     def owner_pid(self) -> int:
         """Give the process that holds the state, 0 when nobody does."""
