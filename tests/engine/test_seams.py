@@ -6,6 +6,7 @@ import os
 import re
 
 from tests.transport.conftest import certificate, raw  # noqa: F401
+from tui_downloads.core.errors import Code
 from tui_downloads.core.spec import Options
 
 SIZE = 3_000_000
@@ -57,3 +58,20 @@ async def test_a_version_that_is_named_needs_no_seam(bench, raw):  # noqa: F811
     server = await raw(breaks_once(body, body, asked, 'ETag: "v"\r\n'))
     await bench.complete(await bench.add(server.url("/named.bin"), options=ONCE))
     assert asked == [0, 1_000_000]
+
+
+async def test_what_breaks_off_each_time_is_not_called_changed(bench, raw):  # noqa: F811
+    """Neither size nor version, and never an end: the user hears of the break, after a bounded number of tries."""
+    requests = 0
+
+    async def breaks(reader, writer):
+        nonlocal requests
+        await reader.readuntil(b"\r\n\r\n")
+        requests += 1
+        writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n186A0\r\n" + os.urandom(100_000))
+        await writer.drain()
+
+    server = await raw(breaks)
+    view = await bench.failed(await bench.add(server.url("/never.bin"), options=ONCE))
+    assert (view.error.code, view.error.resumable) == (Code.TRUNCATED, True) and requests < 20
+    assert "changed" not in view.error.message + view.error.next_step

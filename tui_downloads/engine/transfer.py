@@ -292,7 +292,7 @@ class Transfer:
         await self._stop_crew()
         self._restarts += 1
         if self._restarts > 3:
-            raise DownloadError(Code.REMOTE_CHANGED, f"It was begun again too often. {again.reason}")
+            raise self._too_often(again.reason)
         lost = self.done
         self.download.discarded += lost
         self.note(f"Starting again from the beginning ({lost} bytes discarded): {again.reason}")
@@ -312,6 +312,13 @@ class Transfer:
         for mirror in self.mirrors:
             # What was held against the old bytes says nothing of the new ones.
             mirror.resource, mirror.proven, mirror.wrote = None, False, SpanSet()
+
+    def _too_often(self, reason: str) -> DownloadError:
+        """Say that a file can't be had: it changes all the time, or breaks off and can't be gone on with."""
+        validator = self.resource.validator if self.resource is not None else None
+        if validator is not None and not validator.etag and not validator.last_modified:
+            return DownloadError(Code.TRUNCATED, f"The transfer broke off each time. {reason}", retry=False)
+        return DownloadError(Code.REMOTE_CHANGED, f"It was begun again too often. {reason}")
 
     def drop_superseded(self) -> None:
         """Delete the parts of older versions; called when the new file is published."""
