@@ -139,7 +139,7 @@ class Service:
         home.children.append(self.process)
         self.socket = home.paths.socket
         until(lambda: self.process.poll() is not None or self._ready(len(listen)), f"the service ({self.said})")
-        assert self.process.poll() is None, self.said
+        assert self.process.poll() is None, (self.process.returncode, self.said)
         self.urls = LISTENING.findall(self.said)
 
     @property
