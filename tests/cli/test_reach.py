@@ -253,6 +253,19 @@ def test_bundle_and_pull(service: Program, practice) -> None:
     assert service("pull", added[0], "-o", "one.bin").stdout.strip() == str(service.cwd / "one.bin")
 
 
+def test_a_bundle_may_be_deflated_bounded_and_kept_for_a_time(service: Program, practice) -> None:
+    """What is too large is refused when it is made."""
+    one = service("add", practice.file(100_000, "a.bin")).stdout.strip()
+    service("wait", one)
+    small = service("bundle", one, "--max-size", "50K").stdout.strip()
+    service("wait", small, code=None)
+    assert service.json("show", small)["download"]["error"]["code"] == "QUOTA_EXCEEDED"
+    kept = service("bundle", one, "--compress", "--keep", "1d", "--max-size", "1M").stdout.strip()
+    service("wait", kept)
+    assert service.json("show", kept)["download"]["state"] == "complete"
+    assert "is not" in service("bundle", one, "--keep", "soon", code=2).stderr
+
+
 def test_pull_needs_a_service(program: Program) -> None:
     """13."""
     program("pull", "--all", code=13)

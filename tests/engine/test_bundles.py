@@ -18,9 +18,8 @@ from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Kind
 from tui_downloads.core.spec import AddRequest
 from tui_downloads.demo.content import block, digest
-from tui_downloads.engine.bundles import zip_stream
 from tui_downloads.engine.cleaner import Cleaner
-from tui_downloads.engine.zipping import Member
+from tui_downloads.engine.zipping import Member, zip_stream
 from tui_downloads.files.base import Origin
 from tui_downloads.files.part import PartFile
 

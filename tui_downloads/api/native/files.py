@@ -1,4 +1,4 @@
-"""Routes of finished files: the bytes, with ranges and conditions, and signed links to them."""
+"""Routes of finished files: the bytes, with ranges and conditions, signed links to them, and zips of several."""
 
 from __future__ import annotations
 
@@ -6,19 +6,24 @@ import asyncio
 import hashlib
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Request
 from fastapi import Query as Param
+from starlette.responses import StreamingResponse
 
-from tui_downloads.core.errors import Forbidden
+from tui_downloads.core.errors import Code, Forbidden, RequestError
+from tui_downloads.core.names import content_disposition
+from tui_downloads.engine.contents import default_name, members_of, of_detail
+from tui_downloads.engine.zipping import zip_stream
 
 from ..auth import Session
 from ..dialect import Context, session_of
 from ..serve_file import FileAnswer, OpenFile, find, open_download
 from .describe import gives, needs
 from .downloads import Id, answer
-from .queries import only_known
+from .queries import IdWord, only_known
 
 Number = Annotated[str, Path(pattern=r"^[0-9]{1,9}$", description="The file's number, from 1.")]
 LINK = {
@@ -36,6 +41,8 @@ BYTES[206] = BYTES[200]
 BYTES[304] = {"description": "Not changed"}
 
 
+MOST_BUNDLED = 100
+"""Downloads of one zip that is made while it is sent."""
 REMEMBERED = 1024
 """Digests that are not computed again while their file is the same."""
 
@@ -84,6 +91,7 @@ def router(context: Context) -> APIRouter:
     _files(routes, context)
     _digests(routes, context)
     _links(routes, context)
+    _bundles(routes, context)
     return routes
 
 
@@ -103,6 +111,35 @@ def _files(routes: APIRouter, context: Context) -> None:
     )
     async def get_one_file(request: Request, id: Id, file: Number) -> FileAnswer:
         return await serve(context, session_of(request), id, file)
+
+
+def _bundles(routes: APIRouter, context: Context) -> None:
+    @routes.get(
+        "/v1/bundle",
+        responses=gives({"type": "string", "format": "binary"}, kind="application/zip"),
+        response_model=None,
+        summary="Fetch finished downloads as one zip, which is made while it is sent and kept nowhere",
+    )
+    async def get_bundle(
+        request: Request, id: Annotated[list[IdWord], Param(min_length=1, max_length=MOST_BUNDLED)],
+        compress: bool = False,
+    ) -> StreamingResponse:  # fmt: skip
+        session = session_of(request)
+        engine = context.engine_for(session)
+        if len(set(id)) != len(id):
+            raise RequestError(Code.INVALID_OPTION, "Each download is named once.")
+        wanted = [of_detail(await engine.get(one)) for one in id]
+        contents = await asyncio.to_thread(members_of, wanted)
+
+        def blocks() -> Iterator[bytes]:
+            for block in zip_stream(contents.members, compress=compress):
+                if not context.auth.alive(session):
+                    raise Forbidden("The session has ended.")
+                yield block
+
+        name = content_disposition(default_name(contents), "attachment")
+        fields = {"content-disposition": name, "cache-control": "private, no-store"}
+        return StreamingResponse(blocks(), media_type="application/zip", headers=fields)
 
 
 def _digests(routes: APIRouter, context: Context) -> None:
