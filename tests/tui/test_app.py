@@ -197,7 +197,7 @@ async def test_clicks_on_hostile_names_ask_the_engine_for_nothing(rig, hostile):
         engine.put(f"https://example.org/{number}", state=State.TRANSFERRING, name=name, title=name, age=number)
     async with rig(engine) as r:
         for y in range(2, 2 + len(hostile)):
-            for x in (5, 25, 50):
+            for x in (5, 25):
                 await r.pilot.click(offset=(x, y))
                 await r.pilot.click(offset=(x, y), shift=True)
         await r.press("escape", "escape", "enter")
