@@ -31,6 +31,8 @@ BOUNDARIES = 4
 """Boundaries that are checked at the most."""
 JUNCTIONS = 64
 """Meetings of two links that are checked at the most, spread over the file."""
+REFUSALS = frozenset({403, 429, 503})
+"""Statuses that mean "too many connections" while other connections of the same file are served."""
 YIELDS = 10.0
 """Seconds that an interrupted connection gets to end."""
 
@@ -86,9 +88,10 @@ class Window:
 class Comparing:
     """Holds what links serve against each other and against what is here."""
 
-    # Mutable state: none of its own.
+    # Mutable state: whether a link that was asked had no connection to spare.
     def __init__(self, transfer: Transfer) -> None:
         self._transfer = transfer
+        self._busy = False
 
     async def here(self, mirror: Mirror) -> None:
         """Hold what a link serves against what is here.
@@ -117,14 +120,14 @@ class Comparing:
         trusted = next((other for other in transfer.mirrors if other.proven and other.dead is None), None)
         if trusted is None or plan.size is None:
             return True
-        at_work = any(worker.mirror is trusted and worker.began for worker in transfer.workers())
+        at_work = any(worker.mirror is trusted for worker in transfer.workers())
         places = [(start, min(plan.size, start + SAMPLE)) for start in (plan.size // 2, max(0, plan.size - SAMPLE))]
         done = plan.done
         places = [place for place in places if not done.covers(*place)]
-        strict = at_work and not transfer.has_digest
-        found = await self._samples(trusted, places, interrupt=strict)
+        found = await self._samples(trusted, places, interrupt=at_work and not transfer.has_digest)
         if found is None:
-            return not strict
+            # One that brought something and is only busy, or about to come back, can be asked in a while.
+            return transfer.has_digest or not (at_work or (self._busy and trusted.wrote))
         for (start, _), there in zip(places, found, strict=True):
             await self._agrees(mirror, start, there)
         return True
@@ -178,11 +181,12 @@ class Comparing:
         if not places:
             return []
         seats = self._transfer.services.seats
+        self._busy = True
         if seats.take(mirror.host):
             try:
                 return await self._fetch(mirror, places)
-            except DownloadError:
-                pass  # it may serve one at a time
+            except DownloadError as error:
+                self._busy = error.status in REFUSALS  # it may serve one at a time
             finally:
                 seats.give(mirror.host)
         return await self._instead(mirror, places) if interrupt else None

@@ -12,7 +12,7 @@ from tui_downloads.core.ramp import QUICK, Ramp
 from tui_downloads.transport.base import Answer, Ended
 
 from .checkpoints import Checkpoints
-from .comparing import OVERLAP
+from .comparing import OVERLAP, REFUSALS
 from .watch import Watch
 from .worker import Worker
 
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 TICK = 0.1
 ASK_AGAIN = 5.0
 """Seconds until a link is looked at again that nothing could be held against."""
-REFUSALS = frozenset({403, 429, 503})
-"""Statuses that mean "too many connections" while other connections of the same file are served."""
 
 
 class Crew:
