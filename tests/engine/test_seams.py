@@ -75,3 +75,26 @@ async def test_what_breaks_off_each_time_is_not_called_changed(bench, raw):  # n
     view = await bench.failed(await bench.add(server.url("/never.bin"), options=ONCE))
     assert (view.error.code, view.error.resumable) == (Code.TRUNCATED, True) and requests < 20
     assert "changed" not in view.error.message + view.error.next_step
+
+
+async def test_crumbs_are_not_put_together_one_by_one(bench, raw):  # noqa: F811
+    """A server that answers each range with a few bytes, as it may, is asked for the whole file before long."""
+    body, requests = os.urandom(SIZE), 0
+
+    async def crumbs(reader, writer):
+        nonlocal requests
+        while head := (await reader.readuntil(b"\r\n\r\n")).decode():
+            requests += 1
+            found = re.search(r"Range: bytes=(\d+)-", head)
+            if found:
+                start = int(found[1])
+                said = f"206 Part\r\nContent-Range: bytes {start}-{start + 9}/{SIZE}\r\nContent-Length: 10"
+                part = body[start : start + 10]
+            else:
+                said, part = f"200 OK\r\nContent-Length: {SIZE}", body
+            writer.write(f'HTTP/1.1 {said}\r\nETag: "v"\r\n\r\n'.encode() + part)
+            await writer.drain()
+
+    server = await raw(crumbs)
+    view = await bench.complete(await bench.add(server.url("/crumbs.bin"), options=ONCE))
+    assert (bench.folder / view.name).read_bytes() == body and requests < 100

@@ -7,12 +7,13 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.errors import Code, DownloadError, Fault
-from tui_downloads.core.plan import Segment
+from tui_downloads.core.plan import CRUMB, Segment
 from tui_downloads.core.ramp import QUICK, Ramp
 from tui_downloads.transport.base import Answer, Ended
 
 from .checkpoints import Checkpoints
 from .comparing import OVERLAP, REFUSALS
+from .detours import StartOver
 from .watch import Watch
 from .worker import Worker
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 TICK = 0.1
 ASK_AGAIN = 5.0
 """Seconds until a link is looked at again that nothing could be held against."""
+CRUMBS = 32
+"""Answers below `CRUMB` bytes in a row after which the file is asked for as a whole."""
 
 
 class Crew:
@@ -249,6 +252,10 @@ class Crew:
         start = worker.seam(segment.position)
         answer = await worker.stream(mirror.request(start, segment.bound, if_range=mirror.if_range))
         self._settle_length(segment, answer)
+        short = worker.answer_end < segment.end and worker.answer_end - start < CRUMB
+        mirror.crumbs = mirror.crumbs + 1 if short else 0
+        if mirror.crumbs >= CRUMBS:
+            raise StartOver("The server gives the file in crumbs only, if it is asked for parts.", single=True)
         return answer
 
     def _credit(self, mirror: Mirror, start: int, end: int) -> None:

@@ -32,6 +32,8 @@ class Mirror(Struct, eq=False):
     """The next request takes a new connection."""
     strikes: int = 0
     """Senseless answers so far."""
+    crumbs: int = 0
+    """Answers in a row that held next to nothing of what was asked for."""
     failures: int = 0
     retry_at: float = 0.0
     """Monotonic seconds before which it is left alone."""
