@@ -390,3 +390,11 @@ async def test_a_start_that_fails_leaves_the_list_closed(bench, monkeypatch):
             await bench.start()
     gc.collect()  # an open list would be complained of here
     await bench.start()
+
+
+async def test_the_file_of_a_running_download_is_as_far_as_its_download(bench):
+    """Who looks at the files sees the same as who looks at the download."""
+    id = await bench.add(bench.server.file(8_000_000, "far.bin", rate=2_000_000))
+    await bench.until(id, lambda view: view.done > 500_000)
+    (file,) = (await bench.detail(id)).files
+    assert (file.state, file.size) == ("transferring", 8_000_000) and file.done > 500_000

@@ -12,7 +12,7 @@ from tui_downloads import __version__
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import NotFound
 from tui_downloads.core.lifecycle import ENDED
-from tui_downloads.core.snapshots import DetailView, DownloadView, Page, Query
+from tui_downloads.core.snapshots import DetailView, DownloadView, FileView, Page, Query
 from tui_downloads.store.matching import finder
 
 from .base import HostView
@@ -53,7 +53,7 @@ class Listing:
         notes = (*await self.services.store.notes(download.id), *self.manager.notes(download.id))
         return DetailView(
             download=download.view(),
-            files=tuple(file.view() for file in download.files),
+            files=_files(download, running=runner is not None),
             connections=connections_of(runner) if runner else (),
             spans=runner.spans() if runner else (),
             speeds=tuple(self.manager.ticker.samples.get(download.id, ())),
@@ -135,3 +135,11 @@ def _shown(download: Download) -> dict[str, Any]:
     if secrets.user:
         shown["login"] = True
     return shown
+
+
+def _files(download: Download, *, running: bool) -> tuple[FileView, ...]:
+    """Describe the files; a lone file that is on its way is as far as its download."""
+    files = tuple(file.view() for file in download.files)
+    if running and len(files) == 1 and files[0].state == "queued":
+        files = (replace(files[0], state="transferring", done=download.done, size=download.size),)
+    return files
