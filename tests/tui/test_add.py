@@ -51,6 +51,18 @@ async def test_many_links_are_added_and_bad_ones_left_out(rig):
         assert [request.url for request in requests] == [LINK, LINK + "2"]
 
 
+async def test_a_list_with_options_and_a_pattern(rig):
+    """What stands with a link goes over the fields, which are for all."""
+    async with rig() as r:
+        await fill(r, f"{LINK}\t{LINK}2\n  split=2\n  header=X: y\n{LINK}[3-4]", connections="7", headers="A: b")
+        assert "1 mirror, 2 options" in r.shown() and "Add 3" in r.shown()
+        await r.press("f10")
+        [(first, *others)] = r.asked("add")
+        assert (first.url, first.mirrors, first.options.connections) == (LINK, (LINK + "2",), 2)
+        assert first.credentials.headers == (("A", "b"), ("X", "y"))
+        assert [(request.url[-1], request.options.connections) for request in others] == [("3", 7), ("4", 7)]
+
+
 async def test_paused_or_at_a_time(rig):
     """Both are starts of their own."""
     async with rig() as r:

@@ -22,6 +22,33 @@ def test_a_link_that_is_here_already_is_told():
     assert verdict.ok and verdict.twin is not None
 
 
+def test_a_list_for_aria2_may_be_pasted():
+    """Options stand indented below their link, mirrors after tabs; a link may be indented, too."""
+    text = "https://a.example/x\thttps://b.example/x\n  out=y.bin\n\tsplit=2\n  https://c.example/z\n"
+    first, second = judge(text, {})
+    assert first.entry.urls == ["https://a.example/x", "https://b.example/x"]
+    assert (first.entry.options, first.own) == ([("out", "y.bin"), ("split", "2")], "1 mirror, 2 options")
+    assert (second.text, second.entry, second.own) == ("https://c.example/z", None, "")
+
+
+@pytest.mark.parametrize(
+    "text", ["https://a.example/x\n  checksum=sha-256=12", "https://a.example/x\tnonsense", "https://a/[1-999999]"]
+)
+def test_what_stands_with_a_link_is_judged_too(text):
+    """Before anything is added."""
+    [verdict] = judge(text, {})
+    assert verdict.problem and not verdict.text
+
+
+def test_a_pattern_is_spelt_out():
+    """Each of its links has a verdict of its own, and the options of its line."""
+    verdicts = judge("https://a.example/[08-10].{iso,sum}\n  dir=/d", {})
+    assert [verdict.text.rpartition("/")[2] for verdict in verdicts] == [
+        "08.iso", "08.sum", "09.iso", "09.sum", "10.iso", "10.sum",
+    ]  # fmt: skip
+    assert {verdict.entry.urls[0] for verdict in verdicts} == {verdict.text for verdict in verdicts}
+
+
 def test_secrets_are_not_shown():
     """Neither in good nor in bad lines."""
     verdicts = judge("https://me:hunter2@a.example/x\nnope://me:hunter2@b.example/", {})

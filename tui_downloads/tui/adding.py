@@ -7,22 +7,26 @@ import time
 from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from tui_downloads.core.curl_command import CurlCommand, looks_like_curl, parse_curl
 from tui_downloads.core.errors import TuiDownloadsError
+from tui_downloads.core.link_list import Entry, to_request
 from tui_downloads.core.links import parse_link
+from tui_downloads.core.patterns import expand
 from tui_downloads.core.secrecy import Guarded
 from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.core.spec import AddRequest
 
 MOST_LINES = 5000
+_OPTION = re.compile(r"[ \t]+([A-Za-z0-9-]+)=(.*)")
 _LINK = re.compile(r"^(?:https?|ftp(?:e?s)?|sftp)://\S+$", re.IGNORECASE)
 
 
 class Verdict(Guarded, frozen=True):
     """What one line would become."""
 
-    hidden = frozenset({"text"})
+    hidden = frozenset({"text", "entry"})
 
     text: str
     """The link that would be added, userinfo included; empty when it is refused."""
@@ -32,10 +36,22 @@ class Verdict(Guarded, frozen=True):
     twin: DownloadView | None = None
     """The download that has this link already."""
     curl: CurlCommand | None = None
+    entry: Entry | None = None
+    """The link with the mirrors and options of its own that were written with it."""
 
     @property
     def ok(self) -> bool:
         return not self.problem
+
+    @property
+    def own(self) -> str:
+        """Say what a line brings along besides its link."""
+        if self.curl:
+            return "curl command understood"
+        if self.entry is None:
+            return ""
+        counts = ((len(self.entry.urls) - 1, "mirror"), (len(self.entry.options), "option"))
+        return ", ".join(f"{count} {name}{'s' * (count > 1)}" for count, name in counts if count)
 
 
 class Added(Struct, frozen=True):
@@ -59,24 +75,55 @@ def looks_like_links(text: str) -> bool:
 
 
 def judge(text: str, known: Mapping[str, DownloadView]) -> list[Verdict]:
-    """Judge every line that is not empty or a comment; `known` maps links to downloads that have them."""
+    """Judge every link; `known` maps links to downloads that have them.
+
+    A line may hold mirrors after tabs and a pattern, and options may stand indented below it, as in a list for `-i`.
+    """
     verdicts: list[Verdict] = []
     seen: set[str] = set()
-    for line in _lines(text)[:MOST_LINES]:
-        verdict = _judge_line(line, known)
-        if verdict.ok and verdict.text in seen:
-            verdict = Verdict("", verdict.shown, "The same link stands above.")
-        seen.add(verdict.text)
-        verdicts.append(verdict)
+    for entry in _entries(text):
+        for verdict in _judge_entry(entry, known):
+            if len(verdicts) == MOST_LINES:
+                return verdicts
+            if verdict.ok and verdict.text in seen:
+                verdict = Verdict("", verdict.shown, "The same link stands above.")
+            seen.add(verdict.text)
+            verdicts.append(verdict)
     return verdicts
 
 
-def _lines(text: str) -> list[str]:
+def _entries(text: str) -> list[Entry]:
     joined = text.replace("\\\r\n", " ").replace("\\\n", " ")
     # A curl command may hold quoted line breaks, so it is taken whole.
     if looks_like_curl(joined) and joined.count("curl ") == 1:
-        return [joined.strip()]
-    return [line.strip() for line in joined.splitlines() if line.strip() and not line.strip().startswith("#")]
+        return [Entry(1, [joined.strip()])]
+    entries: list[Entry] = []
+    for number, line in enumerate(joined.splitlines(), 1):
+        option = _OPTION.fullmatch(line)
+        if option and entries:
+            entries[-1].options.append((option[1].lower(), option[2].strip()))
+        elif line.strip() and not line.lstrip().startswith("#"):
+            entries.append(Entry(number, [part.strip() for part in line.split("\t") if part.strip()]))
+            if len(entries) == MOST_LINES:
+                break
+    return entries
+
+
+def _judge_entry(entry: Entry, known: Mapping[str, DownloadView]) -> list[Verdict]:
+    line, *mirrors = entry.urls
+    if looks_like_curl(line):
+        return [_judge_line(line, known)]
+    try:
+        links = expand(line, most=MOST_LINES)
+        for mirror in mirrors:
+            parse_link(mirror)
+        to_request(entry, AddRequest(""))
+    except TuiDownloadsError as error:
+        return [Verdict("", _shown(line), error.message)]
+    verdicts = [_judge_line(link, known) for link in links]
+    if not mirrors and not entry.options:
+        return verdicts
+    return [replace(verdict, entry=replace(entry, urls=[verdict.text, *mirrors])) for verdict in verdicts]
 
 
 def _judge_line(line: str, known: Mapping[str, DownloadView]) -> Verdict:
@@ -87,9 +134,12 @@ def _judge_line(line: str, known: Mapping[str, DownloadView]) -> Verdict:
             line = curl.url
         link = parse_link(line)
     except TuiDownloadsError as error:
-        shown = "curl …" if looks_like_curl(line) else re.sub(r"//[^/@\s]*@", "//", line)
-        return Verdict("", shown[:200], error.message)
+        return Verdict("", _shown(line), error.message)
     return Verdict(line, link.display, "", known.get(link.url_without_userinfo), curl)
+
+
+def _shown(line: str) -> str:
+    return "curl …" if looks_like_curl(line) else re.sub(r"//[^/@\s]*@", "//", line)[:200]
 
 
 def known_links(views: Iterable[DownloadView]) -> dict[str, DownloadView]:

@@ -16,6 +16,7 @@ from textual.widgets import Button, Input, Select, Static, TextArea
 
 from tui_downloads.core.digests import parse_checksum
 from tui_downloads.core.errors import TuiDownloadsError
+from tui_downloads.core.link_list import to_request
 from tui_downloads.core.snapshots import DownloadView
 from tui_downloads.core.spec import AddRequest, Credentials, OnConflict, Options
 from tui_downloads.tui import figures
@@ -199,7 +200,7 @@ class AddDialog(Dialog[Added]):
         if verdict.twin:
             said = f"  is here already: {verdict.twin.state.value}"
             return words(("! ", "$warning"), safe_text(verdict.shown, width=width - len(said) - 2), (said, "$warning"))
-        said = "  curl command understood" if verdict.curl else ""
+        said = f"  {verdict.own}" if verdict.own else ""
         return words((good, "$success"), safe_text(verdict.shown, width=width - 2 - len(said)), (said, "$tui-muted"))
 
     def _short_line(self, verdict: Verdict, width: int, good: str, bad: str) -> Content:
@@ -247,7 +248,9 @@ class AddDialog(Dialog[Added]):
                 curl = verdict.curl
                 credentials = Credentials(headers=curl.headers, user=curl.user, password=curl.password)
             name = pattern.name if single else (verdict.curl.name or None if verdict.curl else None)
-            requests.append(replace(pattern, url=verdict.text, options=options, credentials=credentials, name=name))
+            request = replace(pattern, url=verdict.text, options=options, credentials=credentials, name=name)
+            # What stands with a link goes over what the fields say for all.
+            requests.append(to_request(verdict.entry, request) if verdict.entry else request)
         twins = tuple(verdict.twin for verdict in good if verdict.twin)
         duplicate = str(self.query_one("#duplicate", Select).value)
         self.dismiss(Added(tuple(requests), twins, duplicate, len(self._verdicts) - len(good)))
