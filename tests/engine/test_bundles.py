@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import hashlib
 import io
 import json
+import os
 import stat
 import subprocess
 import time
@@ -14,6 +16,7 @@ import zipfile
 import pytest
 from msgspec.structs import replace
 
+from tests.files.conftest import small_disk  # noqa: F401
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import Kind
 from tui_downloads.core.spec import AddRequest
@@ -46,7 +49,7 @@ async def package(bench, title: str, paths: list[str]) -> str:
 
 
 async def bundle(bench, ids: list[str], **source) -> str:
-    fields = {key: source.pop(key) for key in ("name", "owner") if key in source}
+    fields = {key: source.pop(key) for key in ("name", "owner", "folder") if key in source}
     (outcome,) = await bench.engine.add([AddRequest("", kind=Kind.BUNDLE, source={"ids": ids, **source}, **fields)])
     assert outcome.ok, outcome.error
     return outcome.id
@@ -122,6 +125,18 @@ async def test_a_start_clears_what_a_crash_left_of_zips(bench):
     PartFile.create(str(bench.folder), "z.zip", Origin("gone", "1", "", "z.zip")).close()
     await bench.start()
     assert bench.names() == [] and not bench.engine.snapshot().downloads
+
+
+async def test_a_disk_without_room_is_waited_for(bench, small_disk):  # noqa: F811
+    """Nothing is written before there is room for all of it; then the zip is made by itself."""
+    one = await file(bench, "x.bin", 5_000_000)
+    id = await bundle(bench, [one], name="z.zip", folder=small_disk)
+    view = await bench.until(id, lambda view: view.waiting is not None)
+    assert view.waiting.reason == "no space left on the disk" and not os.listdir(small_disk)
+    await asyncio.to_thread(subprocess.run, ["mount", "-o", "remount,size=20m", small_disk], check=True)
+    await bench.complete(id)
+    with zipfile.ZipFile(f"{small_disk}/z.zip") as archive:
+        assert archive.testzip() is None and archive.getinfo("x.bin").file_size == 5_000_000
 
 
 async def test_too_much_is_refused_and_says_how_much(bench):

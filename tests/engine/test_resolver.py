@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import functools
 import hashlib
 import http.server
@@ -343,3 +344,44 @@ async def test_nginx_is_walked(bench, served_tree, tmp_path, server_program):
         nginx.terminate()
         nginx.wait()
     assert same(bench, served_tree)
+
+
+@pytest.mark.parametrize("wrong", [False, True], ids=["right", "wrong"])
+@pytest.mark.parametrize("name", ["Repr-Digest", "Content-Digest", "Digest", "x-goog-hash", "Content-MD5"])
+async def test_a_digest_in_any_field_decides(bench, name, wrong):
+    """The row says what proved the file; a file with another digest is not called complete."""
+    body = block("told.bin", 0, 300_000)
+    algorithm = "md5" if name in ("x-goog-hash", "Content-MD5") else "sha256"
+    hashed = hashlib.new(algorithm, body + b"!" * wrong).digest()
+    told = base64.b64encode(hashed).decode()
+    value = {
+        "Repr-Digest": f"sha-256=:{told}:", "Content-Digest": f"sha-256=:{told}:", "Digest": f"SHA-256={told}",
+        "x-goog-hash": f"crc32c=AAAAAA==,md5={told}", "Content-MD5": told,
+    }[name]  # fmt: skip
+    bench.server.script["/told.bin"] = page(body, "application/octet-stream", f"{name}: {value}\r\n")
+    id = await bench.add(bench.server.url("/told.bin"))
+    if wrong:
+        view = await bench.failed(id)
+        assert view.error.code == "CHECKSUM_MISMATCH" and algorithm in view.error.message
+    else:
+        view = await bench.complete(id)
+        assert (view.proof, view.checksum) == (Proof.DIGEST, f"{algorithm}:{hashed.hex()}")
+
+
+async def test_a_metalink_with_many_files_is_a_package(bench):
+    """Its folders are rebuilt, and each file is held against its own hash."""
+    names = ["a.bin", "deep/er/b.bin", "deep/c.bin"]
+    files = "".join(
+        meta4([bench.server.file(70_000, name)], name, 70_000, digest(name, 70_000)).split(">", 1)[1][
+            : -len("</metalink>")
+        ]
+        for name in names
+    )
+    document = f'<metalink xmlns="urn:ietf:params:xml:ns:metalink">{files}</metalink>'
+    bench.server.script["/many.meta4"] = page(document, "application/metalink4+xml")
+    view = await bench.complete(await bench.add(bench.server.url("/many.meta4")))
+    assert (view.kind, view.files_total, view.files_done) == (Kind.PACKAGE, 3, 3)
+    found = {path: hashlib.sha256((bench.folder / path).read_bytes()).hexdigest() for path in tree(bench)}
+    assert {path.partition("/")[2]: sha for path, sha in found.items()} == {
+        name: digest(name, 70_000) for name in names
+    }
