@@ -88,6 +88,8 @@ def listen() -> Callable[..., Raw]:
         line: socket.socket = socket.create_connection(("127.0.0.1", parts.port or 0), timeout=patience)
         if trust is not None:
             context = ssl.create_default_context(cafile=trust.cert)
+            # With OpenSSL 3 Python takes a cut for an end; here the difference is the point.
+            context.options &= ~getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)
             line = context.wrap_socket(line, server_hostname="127.0.0.1", suppress_ragged_eofs=False)
         got = bytearray()
         with line:

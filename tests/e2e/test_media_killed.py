@@ -102,7 +102,7 @@ class Scene:
         for name, (listing, _) in SEGMENTS.items():
             body = {"url": origin.url(f"/v/{listing}"), "kind": "media", "source": {"quality": "best"}}
             lives.add(name, body)
-        lives.add("plain", {"url": origin.url("/watch"), "kind": "media", "options": {"connections": 2}})
+        lives.add("plain", {"url": origin.url("/watch"), "kind": "media", "options": {"connections": 1}})
         lives.wait(lambda wish: self._enough(wish.name), "every film being half-way")
         assert leashed(self.place)
         self.recorded = {name: recorded(lives.folder(name)) for name in SEGMENTS}

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from msgspec.structs import replace
 
 from tests.api.service import finished, service
 from tests.engine.suite import poll as look
@@ -18,6 +19,7 @@ from tui_downloads.core.spec import AddRequest
 from tui_downloads.engine.fake import FakeEngine
 from tui_downloads.remote.address import Address, parse_address
 from tui_downloads.remote.client import Client
+from tui_downloads.remote.copy import LocalCopy
 from tui_downloads.remote.engine import RemoteEngine
 from tui_downloads.remote.pull import pull
 
@@ -146,6 +148,22 @@ async def test_changes_of_others_arrive(live, remote):
     await poll(lambda: remote.snapshot().downloads[id].state is State.PAUSED)
     await live.engine.remove([id])
     await poll(lambda: id not in remote.snapshot().downloads)
+
+
+async def test_an_old_answer_does_not_undo_newer_news():
+    """Places in the queue are asked for; meanwhile a download may have been paused, or be gone."""
+    old = FakeEngine()
+    ids = [old.put(f"https://files.example.org/{n}", state=State.QUEUED) for n in range(3)]
+    views = [old.snapshot().downloads[id] for id in ids]
+    copy = LocalCopy("x")
+    copy.put(views)
+    copy.event("state", ids[0], "paused", None)
+    copy.event("removed", ids[1], "", None)
+    copy.places(replace(view, position=9.0) for view in views)
+    found = copy.snapshot().downloads
+    assert ids[1] not in found and found[ids[0]].state is State.PAUSED
+    assert (found[ids[2]].state, found[ids[2]].position) == (State.QUEUED, 9.0)
+    assert (copy.snapshot().totals.paused, copy.snapshot().totals.queued) == (1, 1)
 
 
 async def test_read_only(live):

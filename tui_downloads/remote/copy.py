@@ -103,6 +103,13 @@ class LocalCopy:
             if len(self._views) > 2 * LATELY:
                 self._prune()
 
+    def places(self, views: Iterable[DownloadView]) -> None:
+        """Take the places of queued downloads; an answer may be older than the news that one is queued no more."""
+        with self._lock:
+            known = self._views
+            queued = [view for view in views if view.id in known and known[view.id].state is State.QUEUED]
+        self.put(replace(known[view.id], position=view.position) for view in queued)
+
     def _prune(self) -> None:
         """Forget the ended downloads that ended first."""
         ended = [view for view in self._views.values() if view.state in ENDED]

@@ -183,7 +183,7 @@ class RemoteEngine(Engine):
             self._queue_moved.clear()
             with contextlib.suppress(TuiDownloadsError, TypeError):
                 found = await self._client.ask("POST", "/v1/query", body=wire.dump(query))
-                self._copy.put(wire.load(Page, found, strict=False).items)
+                self._copy.places(wire.load(Page, found, strict=False).items)
             await asyncio.sleep(QUEUE_WAIT)
 
     async def _pause(self, seconds: float) -> None:

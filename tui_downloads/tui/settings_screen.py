@@ -45,6 +45,8 @@ class SettingsScreen(Screen[bool]):
         self._entries: list[SettingEntry] = []
         self._places: list[SettingEntry | None] = []
         self._changed = False
+        self._writing = asyncio.Lock()
+        """Held while a value goes into the file: leaving waits for it, and so does the next one."""
 
     def compose(self) -> ComposeResult:
         yield LineBar(id="tabs")
@@ -162,20 +164,21 @@ class SettingsScreen(Screen[bool]):
         if self.entry is not None:
             self._write(self.entry, event.value)
 
-    @work(exclusive=True, group="command", exit_on_error=False)
+    @work(group="command", exit_on_error=False)
     async def _write(self, entry: SettingEntry, value: str, *, restore: bool = False) -> None:
-        if entry.secret and not value and not restore:
-            self._close_box()
-            return
-        try:
-            await asyncio.to_thread(self._book.write, entry.key, value)
-        except TuiDownloadsError as error:
-            self._tell(f"{error.message} {error.next_step}")
-            return
-        self._changed = True
-        await self._read(self.query_one(OptionList).highlighted or 1)
-        if self.query_one("#value").display:
-            self._close_box()
+        async with self._writing:
+            if entry.secret and not value and not restore:
+                self._close_box()
+                return
+            try:
+                await asyncio.to_thread(self._book.write, entry.key, value)
+            except TuiDownloadsError as error:
+                self._tell(f"{error.message} {error.next_step}")
+                return
+            self._changed = True
+            await self._read(self.query_one(OptionList).highlighted or 1)
+            if self.query_one("#value").display:
+                self._close_box()
 
     @work(exclusive=True, group="command", exit_on_error=False)
     async def _open(self) -> None:
@@ -217,11 +220,13 @@ class SettingsScreen(Screen[bool]):
         else:
             menu.action_cursor_up()
 
-    def action_leave(self) -> None:
+    async def action_leave(self) -> None:
         if self.query_one("#value").display:
             self._close_box()
             return
-        self.dismiss(self._changed)
+        await asyncio.sleep(0)  # a write that was just asked for takes its turn
+        async with self._writing:
+            self.dismiss(self._changed)
 
 
 def _short(entry: SettingEntry) -> str:

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from fastapi import Query as Param
 from starlette.responses import StreamingResponse
 
-from tui_downloads.core.errors import Code, Forbidden, RequestError
+from tui_downloads.core.errors import Forbidden
 from tui_downloads.core.names import content_disposition
 from tui_downloads.engine.contents import default_name, members_of, of_detail
 from tui_downloads.engine.zipping import zip_stream
@@ -126,9 +126,7 @@ def _bundles(routes: APIRouter, context: Context) -> None:
     ) -> StreamingResponse:  # fmt: skip
         session = session_of(request)
         engine = context.engine_for(session)
-        if len(set(id)) != len(id):
-            raise RequestError(Code.INVALID_OPTION, "Each download is named once.")
-        wanted = [of_detail(await engine.get(one)) for one in id]
+        wanted = [of_detail(await engine.get(one)) for one in dict.fromkeys(id)]
         contents = await asyncio.to_thread(members_of, wanted)
 
         def blocks() -> Iterator[bytes]:
