@@ -32,6 +32,10 @@ from tui_downloads.engine.network import has_route
 
 pytestmark = [pytest.mark.servers, pytest.mark.skipif(os.geteuid() != 0, reason="vsftpd starts as root only")]
 
+TOLD = (
+    "-H", "X-Mine: 1", "--user-agent", "agent/1", "--referer", "http://from.example/", "--cookies", "cookies.txt",
+)  # fmt: skip
+"""What a server is told of who asks; the cookies are in a file of the working folder."""
 PAGE = Path(__file__).parents[2] / "docs" / "conformance.md"
 TITLE = "# What the command line reaches"
 SCHEMES = ("http", "https", "ftp", "ftps", "ftpes", "sftp")
@@ -301,18 +305,8 @@ def test_no_login_is_used_unasked(program: Program, world: World):
 def test_what_a_server_is_told(program: Program, world: World):
     """Fields, agent and referer as given; a cookie goes to its own host only."""
     (program.cwd / "cookies.txt").write_text("127.0.0.1\tFALSE\t/\tFALSE\t0\tsid\tmine\n")
-    told = (
-        "-H",
-        "X-Mine: 1",
-        "--user-agent",
-        "agent/1",
-        "--referer",
-        "http://from.example/",
-        "--cookies",
-        "cookies.txt",
-    )
     links = [world.link(scheme, f"said/{scheme}") for scheme in ("http", "https")]
-    program("get", "-q", *told, "--cacert", world.cacert, *links, world.link("http", "said/other", host="localhost"))
+    program("get", "-q", *TOLD, "--cacert", world.cacert, *links, world.link("http", "said/other", host="localhost"))
     said = {name: (program.cwd / name).read_text() for name in ("http", "https", "other")}
     usual = "agent/1 http://from.example/ 1 "
     assert said == {"http": f"{usual}sid=mine", "https": f"{usual}sid=mine", "other": usual}
@@ -375,19 +369,9 @@ def test_a_host_key_is_accepted_by_the_command_that_is_told(program: Program, wo
 def test_add_takes_the_same(program: Program, world: World):
     """A service fetches with the flags that `add` was given."""
     (program.cwd / "cookies.txt").write_text("127.0.0.1\tFALSE\t/\tFALSE\t0\tsid\tmine\n")
-    flags = (
-        "-H",
-        "X-Mine: 1",
-        "--user-agent",
-        "agent/1",
-        "--referer",
-        "http://from.example/",
-        "--cookies",
-        "cookies.txt",
-    )
     ways = ("-4", "-u", "u:p", "--proxy", world.proxies["socks5h"], "--cacert", world.cacert, "-d", str(program.cwd))
     with program.serving():
-        added = program("add", *flags, *ways, world.link("http", "said"), world.link("http", "basic/http.bin"))
+        added = program("add", *TOLD, *ways, world.link("http", "said"), world.link("http", "basic/http.bin"))
         program("wait", *added.stdout.split())
     assert (program.cwd / "said").read_text() == "agent/1 http://from.example/ 1 sid=mine"
     assert (program.cwd / "http.bin").read_bytes() == world.bytes_of("http")

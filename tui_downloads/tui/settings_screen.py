@@ -17,6 +17,7 @@ from textual.widgets.option_list import Option
 from tui_downloads.core.errors import TuiDownloadsError
 
 from .actions import elsewhere
+from .dialogs.base import step
 from .dialogs.choice import Choice, ChoiceDialog
 from .fields import SafeInput
 from .line_bar import LineBar, Part
@@ -214,11 +215,7 @@ class SettingsScreen(Screen[bool]):
             self._write(self.entry, self.entry.default, restore=True)
 
     def action_step(self, by: int) -> None:
-        menu = self.query_one(OptionList)
-        if by > 0:
-            menu.action_cursor_down()
-        else:
-            menu.action_cursor_up()
+        step(self.query_one(OptionList), by)
 
     async def action_leave(self) -> None:
         if self.query_one("#value").display:

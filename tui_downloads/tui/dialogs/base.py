@@ -12,7 +12,7 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from tui_downloads.tui.actions import elsewhere
 from tui_downloads.tui.line_bar import LineBar, Part
@@ -73,6 +73,14 @@ class Dialog(ModalScreen[T]):
 
     def action_leave(self) -> None:
         self.dismiss(None)
+
+
+def step(menu: OptionList, by: int) -> None:
+    """Move a list's cursor one place down, or up where `by` is negative."""
+    if by > 0:
+        menu.action_cursor_down()
+    else:
+        menu.action_cursor_up()
 
 
 def problem_line() -> Static:

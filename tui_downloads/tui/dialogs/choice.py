@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 
 from tui_downloads.tui.safe_text import pad, safe_text, words
 
-from .base import Dialog
+from .base import Dialog, step
 
 ROOM_FOR_NOTES = 70
 """Cells of a terminal below which a line of a menu is its label alone."""
@@ -72,11 +72,7 @@ class ChoiceDialog(Dialog[str]):
         self.dismiss(self._choices[event.option_index].key)
 
     def action_step(self, by: int) -> None:
-        menu = self.query_one(OptionList)
-        if by > 0:
-            menu.action_cursor_down()
-        else:
-            menu.action_cursor_up()
+        step(self.query_one(OptionList), by)
 
     def action_take(self) -> None:
         self.query_one(OptionList).action_select()
@@ -133,11 +129,7 @@ class SeveralDialog(Dialog[tuple[str, ...]]):
             menu.replace_option_prompt_at_index(place, self._line(self._choices[place]))
 
     def action_step(self, by: int) -> None:
-        menu = self.query_one(OptionList)
-        if by > 0:
-            menu.action_cursor_down()
-        else:
-            menu.action_cursor_up()
+        step(self.query_one(OptionList), by)
 
     def action_take(self) -> None:
         self.dismiss(tuple(choice.key for choice in self._choices if choice.key in self._chosen))

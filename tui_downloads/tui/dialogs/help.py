@@ -13,7 +13,7 @@ from textual.widgets.option_list import Option
 from tui_downloads.tui.actions import ACTIONS, ELSEWHERE, GROUPS, Action, shown_keys
 from tui_downloads.tui.safe_text import elide, pad, words
 
-from .base import Dialog
+from .base import Dialog, step
 
 KEYS, TITLE, LEFT = 13, 38, 30
 NARROW, FEW_KEYS = 60, 6
@@ -89,11 +89,7 @@ class HelpDialog(Dialog[str]):
         self.query_one(OptionList).action_select()
 
     def action_step(self, by: int) -> None:
-        menu = self.query_one(OptionList)
-        if by > 0:
-            menu.action_cursor_down()
-        else:
-            menu.action_cursor_up()
+        step(self.query_one(OptionList), by)
 
 
 def _head(text: str, *, first: bool = False) -> Option:
