@@ -29,9 +29,8 @@ from tui_downloads.store.sqlite import SqliteStore
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 ROUNDS = 5
 WHY = """\
-Two letters have no trigram: texts are read in the order wanted until a page is full, so a pair that is everywhere is
-found at once, and one that is rare reads them all. A single page above its goal beside others of its kind that are
-well below it is a pause of the machine, which shared its cores.
+One and two letters are looked up in the vocabulary of the trigram index. To finish a row is to write its 30 columns
+and to take back its intent, in the commit that makes the batch safe; the goal was set for the row alone.
 """
 
 
@@ -115,6 +114,8 @@ async def history(folder: str, rows: int, lines: list[tuple[str, str, str]]) -> 
         ("search: every row", "example.org"),
         ("search: a fifth of all rows", ".iso"),
         ("search: two letters", "qz"),
+        ("search: two letters that are nowhere", "9z"),
+        ("search: one letter that is nowhere", "界"),
     ):
         query = Query(text=text, states=ENDED, sort="finished", reverse=True)
         took = await clock(lambda: store.page(query))  # noqa: B023

@@ -133,6 +133,7 @@ async def test_acting_on_one(made):
         assert (await client.post(f"/v1/downloads/{id}/{command}")).json()["download"]["state"] == state
     assert (await client.delete(f"/v1/downloads/{id}")).json()["ok"] is True
     assert (await client.post(f"/v1/downloads/{id}/restore")).json()["ok"] is True
+    assert (await client.post(f"/v1/downloads/{id}/restore")).status_code == 409
 
 
 async def test_acting_on_many(made):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tui_downloads.core.errors import Code, NotFound, TuiDownloadsError
+from tui_downloads.core.errors import Code, Conflict, NotFound, TuiDownloadsError
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import DownloadView, Event, Limits, Query
 from tui_downloads.core.spec import AddRequest, Change
@@ -149,6 +149,14 @@ class EngineSuite:
         await bench.until(lambda: id not in bench.engine.snapshot().downloads)
         assert (await bench.engine.restore([id]))[0].ok
         await bench.until(lambda: id in bench.engine.snapshot().downloads)
+
+    async def test_restore_of_what_was_not_removed(self, bench: Bench):
+        """Restoring what is in the list is told apart from restoring what is unknown."""
+        id = await bench.add(bench.slow("r.bin"), paused=True)
+        there, unknown = await bench.engine.restore([id, "nothing"])
+        assert isinstance(there.error, Conflict) and there.id == id
+        assert isinstance(unknown.error, NotFound)
+        assert id in bench.engine.snapshot().downloads
 
     async def test_a_removed_download_is_gone(self, bench: Bench):
         """After removing, nothing finds it."""

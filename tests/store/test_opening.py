@@ -9,6 +9,7 @@ import stat
 import pytest
 
 from tui_downloads.core.errors import Code, RequestError
+from tui_downloads.core.snapshots import Query
 from tui_downloads.store import migrations, opening
 from tui_downloads.store.sqlite import SqliteStore
 
@@ -211,4 +212,24 @@ async def test_a_full_disk_refuses_and_loses_nothing(tmp_path):
     await store._run(lambda database: database.execute("PRAGMA max_page_count = 1073741823").fetchall())
     await store.save([download])
     assert same(await store.get(download.id), download)
+    await store.close()
+
+
+async def test_an_older_list_is_searched_to_its_last_letter(tmp_path):
+    """The upgrade ends the texts of a list written before it, and the index is made anew."""
+    path = tmp_path / "d.db"
+    store = SqliteStore(path)
+    await store.open()
+    await store.insert([ended(1, folder="/data/zq"), ended(2)])
+    await store.settle()
+    await store.close()
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE ended SET text = substr(text, 1, length(text) - 2)")
+        database.execute("INSERT INTO search (search) VALUES ('rebuild')")
+        database.execute("DELETE FROM migrations WHERE name LIKE '0003%'")
+        database.execute("PRAGMA user_version = 2")
+    database.close()
+    assert "0003" in await store.open()
+    for text in ("zq", "q", "/data/zq"):
+        assert [view.id for view in (await store.page(Query(text=text))).items] == [build(1).id], text
     await store.close()

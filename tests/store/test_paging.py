@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tui_downloads.core.lifecycle import ENDED, State
 from tui_downloads.core.snapshots import Kind, Query
-from tui_downloads.store import loose, paging
+from tui_downloads.store import loose, opening, paging, trigrams
 from tui_downloads.store.memory import MemoryStore
 from tui_downloads.store.order import KEYS
 from tui_downloads.store.sqlite import SqliteStore
@@ -49,7 +49,9 @@ def downloads(draw):
 queries = st.builds(
     Query,
     states=st.frozensets(st.sampled_from(list(State)), max_size=3),
-    text=st.sampled_from([*WORDS, "bc", "trass", "好世", "le.org", "file-1", "zzz"]),
+    text=st.sampled_from(
+        [*WORDS, "bc", "C", "/x", "x", '"u', '"', "好", "世界", "%", "trass", "le.org", "file-1", "zzz"]
+    ),
     host=st.sampled_from(["", "a.example", "b.EXAMPLE"]),
     kinds=st.frozensets(st.sampled_from([Kind.LINK, Kind.MEDIA]), max_size=1),
     owner=st.sampled_from(["", "bob"]),
@@ -74,8 +76,9 @@ async def answers(store, query):
     queries=st.lists(queries, min_size=1, max_size=4),
     few=st.sampled_from([0, 2, 5000]),
     many=st.sampled_from([0, 3, 1000]),
+    terms=st.sampled_from([0, 1, 1000]),
 )
-def test_sql_finds_what_the_model_finds(downloads, queries, few, many):
+def test_sql_finds_what_the_model_finds(downloads, queries, few, many, terms):
     """Order, pages, totals and searches agree, whichever way the rows are found and wherever they are."""
 
     async def check(folder):
@@ -95,12 +98,17 @@ def test_sql_finds_what_the_model_finds(downloads, queries, few, many):
         finally:
             await store.close()
 
-    before, paging.FEW, loose.MANY = (paging.FEW, loose.MANY), few, many
+    before, paging.FEW, loose.MANY, trigrams.MOST_TERMS = (
+        (paging.FEW, loose.MANY, trigrams.MOST_TERMS),
+        few,
+        many,
+        terms,
+    )
     try:
         with tempfile.TemporaryDirectory() as folder:
             asyncio.run(check(folder))
     finally:
-        paging.FEW, loose.MANY = before
+        paging.FEW, loose.MANY, trigrams.MOST_TERMS = before
 
 
 async def test_a_very_common_text_leaves_the_total_open(sqlite_store, monkeypatch):
@@ -112,3 +120,30 @@ async def test_a_very_common_text_leaves_the_total_open(sqlite_store, monkeypatc
     for kinds in (frozenset(), frozenset({Kind.LINK})):
         assert (await sqlite_store.page(Query(text="file", kinds=kinds))).total is None
         assert (await sqlite_store.page(Query(text="file-1.iso", kinds=kinds))).total == 1
+
+
+async def test_a_short_text_is_looked_up_and_not_read_for(tmp_path):
+    """One letter, two, and the last ones of a text: the index says which rows hold them, in few steps."""
+    store = SqliteStore(tmp_path / "d.db")
+    await store.open()
+    await store.insert([ended(n, name="plain") for n in range(1, 2000)])
+    await store.insert([ended(3000, name="x界.iso"), ended(3001, folder="/home/qq")])
+    await store.settle()
+    await store.close()
+    database = opening.open_database(str(tmp_path / "d.db"), 1.0).connection
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    for text, number in (("x界", 3000), ("界", 3000), ("QQ", 3001), ("界界", None)):
+        steps = 0
+        database.set_progress_handler(count, 100)
+        page = paging.page(database, Query(text=text, states=ENDED), True)
+        database.set_progress_handler(None, 0)
+        assert [view.id for view in page.items] == ([] if number is None else [build(number).id]), text
+        assert page.total == len(page.items)
+        assert steps < 50, text
+    database.close()

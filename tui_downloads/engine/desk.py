@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tui_downloads import __version__
 from tui_downloads.core.download import Download
-from tui_downloads.core.errors import Code, Conflict, RequestError, TuiDownloadsError
+from tui_downloads.core.errors import Code, Conflict, NotFound, RequestError, TuiDownloadsError
 from tui_downloads.core.lifecycle import ENDED, RUNNING, Move, State, can
 from tui_downloads.core.retries import Ceiling
 from tui_downloads.core.snapshots import DownloadView, EngineInfo, Limits
@@ -243,9 +243,19 @@ class Desk:
         return Outcome(download.id)
 
     async def restore(self, ids: Sequence[str]) -> list[Outcome]:
-        outcomes = [await self.removing.restore(id) for id in ids]
+        outcomes = [await self._restored(id) for id in ids]
         self.views.publish()
         return outcomes
+
+    async def _restored(self, id: str) -> Outcome:
+        outcome = await self.removing.restore(id)
+        if not isinstance(outcome.error, NotFound):
+            return outcome
+        try:
+            await self.listing.find(id)
+        except TuiDownloadsError:
+            return outcome
+        return Outcome(id, Conflict(f"{id} is in the list; there is no removal to undo."))
 
     async def move(self, ids: Sequence[str], where: str | int) -> list[Outcome]:
         outcomes = []

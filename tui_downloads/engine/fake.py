@@ -129,6 +129,9 @@ class FakeEngine(Stage, Engine):
         with self._lock:
             self._drop_removed()
             for id in ids:
+                if id in self._downloads:
+                    outcomes.append(Outcome(id, Conflict(f"{id} is in the list; there is no removal to undo.")))
+                    continue
                 if id not in self._removed:
                     outcomes.append(Outcome(id, NotFound("It was removed too long ago to be brought back.")))
                     continue

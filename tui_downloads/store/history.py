@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from . import trigrams
 from .order import fold, haystack
 from .rows import text_of
 
@@ -57,6 +58,7 @@ def prepare_search(database: sqlite3.Connection) -> bool:
             "CREATE VIRTUAL TABLE IF NOT EXISTS search USING fts5"
             "(text, content='ended', content_rowid='n', columnsize=0, tokenize='trigram case_sensitive 1')"
         )
+        trigrams.prepare(database)
         whole = database.execute("SELECT 1 FROM settings WHERE key = ?", (MARKER,)).fetchone()
         if not whole:
             with transaction(database):

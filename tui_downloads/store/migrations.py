@@ -135,6 +135,14 @@ FIRST = (
 MIGRATIONS: tuple[tuple[str, tuple[Statement, ...]], ...] = (
     ("0001 downloads, files and history", FIRST),
     ("0002 secrets of files' links apart", (signed.TABLE, signed.put_apart)),
+    # Without the setting the search index is made anew from these texts.
+    (
+        "0003 searches for one or two letters",
+        (
+            "UPDATE ended SET text = text || char(10) || char(10)",
+            "DELETE FROM settings WHERE key = 'store.search'",
+        ),
+    ),
 )
 
 

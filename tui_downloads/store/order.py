@@ -49,13 +49,16 @@ def fold(text: str) -> str:
 
 
 def haystack(name: str, url: str, folder: str, error: str) -> str:
-    """Join what a search looks at; a name that the link repeats is not kept twice."""
+    """Join what a search looks at; a name that the link repeats is not kept twice.
+
+    Two line feeds end it, which no search is for: so its last letters, too, begin a trigram.
+    """
     fields = [fold(url), fold(folder)]
     if (folded := fold(name)) not in fields[0]:
         fields.insert(0, folded)
     if error:
         fields.append(fold(error))
-    return "\n".join(fields)
+    return "\n".join(fields) + "\n\n"
 
 
 def needle(query: Query) -> str:

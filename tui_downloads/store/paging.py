@@ -22,6 +22,7 @@ from . import rows
 from .loose import COUNTED, Loose, Terms, among
 from .matching import asks_for_ended, stored_states
 from .order import FAR, Mark, check_query, fold, needle, page_size, read_cursor, write_cursor
+from .trigrams import expression
 
 FEW = 5000
 """Rows that may be collected and sorted rather than walked in order."""
@@ -49,8 +50,10 @@ def page(database: sqlite3.Connection, query: Query, search: bool, *, count: boo
     loose = Loose(database, query)
     marks = loose.marks(mark, size + 1)
     driver: Driver | None = None
+    asked: str | None = None
     if asks_for_ended(query):
-        driver = _driver(database, query, search)
+        asked = expression(database, needle(query), COUNTED) if search else None
+        driver = _driver(database, query, asked)
         marks += _ended_marks(database, query, mark, size + 1, driver)
     marks.sort(reverse=query.reverse)
     more = len(marks) > size
@@ -58,7 +61,7 @@ def page(database: sqlite3.Connection, query: Query, search: bool, *, count: boo
     return Page(
         items=tuple(views(database, [n for _, n in marks])),
         cursor=write_cursor(query, marks[-1]) if more else None,
-        total=total(database, query, search, driver, loose) if count and mark is None else None,
+        total=total(database, query, asked, driver, loose) if count and mark is None else None,
     )
 
 
@@ -109,14 +112,14 @@ _IDS = (
 )
 
 
-def _drivers(query: Query, search: bool) -> list[Driver]:
+def _drivers(query: Query, asked: str | None) -> list[Driver]:
     """List the conditions of a query that an index can answer alone."""
     out = []
     if query.ids:
         ids = json.dumps(query.ids)
         out.append(Driver(_IDS, (ids, ids)))
-    if search and (phrase := _phrase(query)):
-        out.append(Driver("SELECT rowid AS n FROM search WHERE search MATCH ?", (phrase,)))
+    if asked:
+        out.append(Driver("SELECT rowid AS n FROM search WHERE search MATCH ?", (asked,)))
     if query.host:
         out.append(Driver("SELECT n FROM ended INDEXED BY ended_host WHERE host = ?", (fold(query.host),)))
     states = tuple(sorted(state.value for state in stored_states(query)))
@@ -134,16 +137,10 @@ def _drivers(query: Query, search: bool) -> list[Driver]:
     return out
 
 
-def _phrase(query: Query) -> str:
-    """Write a text as a trigram phrase, or nothing where it is too short for one."""
-    text = needle(query)
-    return '"' + text.replace('"', '""') + '"' if len(text) >= 3 else ""
-
-
-def _driver(database: sqlite3.Connection, query: Query, search: bool) -> Driver | None:
-    """Find the condition that leaves the fewest rows, if they are few."""
+def _driver(database: sqlite3.Connection, query: Query, asked: str | None) -> Driver | None:
+    """Find the condition that leaves the fewest rows, if they are few; `asked` is what the trigram index is asked."""
     best, least = None, FEW + 1
-    for driver in _drivers(query, search):
+    for driver in _drivers(query, asked):
         sql = f"SELECT count(*) FROM (SELECT 1 FROM ({driver.source}) LIMIT ?)"  # noqa: S608
         (number,) = database.execute(sql, (*driver.values, least)).fetchone()
         if number < least:
@@ -190,16 +187,18 @@ def _walk(database: sqlite3.Connection, query: Query, terms: Terms, limit: int, 
 # Totals.
 
 
-def total(database: sqlite3.Connection, query: Query, search: bool, driver: Driver | None, loose: Loose) -> int | None:
+def total(
+    database: sqlite3.Connection, query: Query, asked: str | None, driver: Driver | None, loose: Loose
+) -> int | None:
     """Count what a query finds; None where very many rows match a text."""
     number = loose.total()
     if number is None or not asks_for_ended(query):
         return number
-    ended = _ended_total(database, query, search, driver)
+    ended = _ended_total(database, query, asked, driver)
     return None if ended is None else number + ended
 
 
-def _ended_total(database: sqlite3.Connection, query: Query, search: bool, driver: Driver | None) -> int | None:
+def _ended_total(database: sqlite3.Connection, query: Query, asked: str | None, driver: Driver | None) -> int | None:
     text = needle(query)
     terms = _ended_terms(query)
     plain = not (query.kinds or query.host or query.ids or text or query.since is not None or query.until is not None)
@@ -210,11 +209,10 @@ def _ended_total(database: sqlite3.Connection, query: Query, search: bool, drive
         source, values = f"({driver.source}) c CROSS JOIN ended e ON e.n = c.n", (*driver.values, *terms.values)
         sql = f"SELECT count(*) FROM {source} WHERE {terms.where()}"  # noqa: S608
         return int(database.execute(sql, values).fetchone()[0])
-    phrase = _phrase(query) if search else ""
     others = _ended_terms(query, text=False)
-    if phrase and (not others.sql or _covers_all(database, query)):
+    if asked and (not others.sql or _covers_all(database, query)):
         sql = "SELECT count(*) FROM (SELECT 1 FROM search WHERE search MATCH ? LIMIT ?)"
-        return _bounded(database, sql, [phrase])
+        return _bounded(database, sql, [asked])
     sql = f"SELECT count(*) FROM (SELECT 1 FROM ended e WHERE {terms.where()} LIMIT ?)"  # noqa: S608
     if text:
         return _bounded(database, sql, terms.values)
