@@ -194,9 +194,8 @@ def main() -> None:
     print("| | downloads a second |\n|---|---|")
     print(f"| all of them | {ROWS / sum(spent):,.0f} |\n| slowest request | {BULK / max(spent):,.0f} |")
     print(f"| fastest request | {BULK / min(spent):,.0f} |\n\nThe process then has {full:,.0f} MB.\n")
-    print(
-        f"## A page out of {ROWS:,}\n\nThe first of all pages, the worst of the first row, copies what waits into memory.\n"
-    )
+    print(f"## A page out of {ROWS:,}\n")
+    print("The first of all pages, the worst of the first row, copies what waits into memory.\n")
     print("| | CPU ms | median ms | best ms | worst ms |\n|---|---|---|---|---|")
     for name, (cpu, times) in found.items():
         print(f"| {name} | {cpu:.1f} | {statistics.median(times):.1f} | {min(times):.1f} | {max(times):.1f} |")
