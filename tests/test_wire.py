@@ -148,11 +148,19 @@ def test_numbers_that_json_has_not_become_null():
     assert json.loads(wire.to_bytes({"a": [math.inf, 1.0]})) == {"a": [None, 1.0]}
 
 
-@pytest.mark.parametrize("body", [b'{"a":1,"a":2}', b"NaN", b"[" * 100_000, b"\xff", b""])
+@pytest.mark.parametrize(
+    "body", [b'{"a":1,"a":2}', b"NaN", b"[" * 100_000, b"\xff", b"", b'["\\ud800"]', b'{"\\uDFff":1}', b"9" * 5000]
+)
 def test_ambiguous_json_is_refused(body):
-    """A key twice, NaN, endless nesting and broken text are no requests."""
-    with pytest.raises(RequestError):
+    """A key twice, NaN, endless nesting, broken text, half a character and endless numbers are no requests."""
+    with pytest.raises(RequestError) as refused:
         wire.parse(body)
+    assert "sys." not in refused.value.message
+
+
+def test_escaped_characters_of_two_halves_are_whole():
+    """A surrogate pair is one character, and a backslash before a u need be no escape."""
+    assert wire.parse(b'["\\ud83d\\ude00", "\\\\ud800"]') == ["\U0001f600", "\\ud800"]
 
 
 @pytest.mark.parametrize(

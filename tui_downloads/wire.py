@@ -50,6 +50,7 @@ LONGEST_TEXT = 64 * 1024
 DEEPEST = 12
 
 _LONE = re.compile("[\ud800-\udfff]")
+_ESCAPED_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 Bounds = tuple[float, float]
 RULES: dict[tuple[type, str], Bounds] = {
@@ -185,16 +186,23 @@ def parse(body: bytes) -> Any:
     """Read JSON text.
 
     Raises:
-        RequestError: INVALID_OPTION; it is no JSON, has a key twice, a number that is none, or is nested too deep.
+        RequestError: INVALID_OPTION; it is no JSON, has a key twice, a number that is none, half a character, or is
+            nested too deep.
     """
     try:
-        return json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_once)
+        found = json.loads(body.decode("utf-8"), parse_constant=_no_constant, object_pairs_hook=_once)
+        if _ESCAPED_HALF.search(body) and _LONE.search(json.dumps(found, ensure_ascii=False)):
+            # No file, database or header takes such a text, so nobody behind this has to ask.
+            raise ValueError("half of a surrogate pair")
+        return found
     except UnicodeDecodeError:
         raise _bad("", "the text is not UTF-8") from None
     except RecursionError:
         raise _bad("", "the JSON is nested too deep") from None
     except ValueError as exc:
-        raise _bad("", f"not valid JSON ({exc})") from None
+        # Python's own words on long numbers tell of a switch of Python's.
+        what = "a number has too many digits" if "integer string conversion" in str(exc) else exc
+        raise _bad("", f"not valid JSON ({what})") from None
 
 
 def _no_constant(name: str) -> Any:

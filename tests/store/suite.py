@@ -78,6 +78,13 @@ class StoreSuite:
         found = await store.get(download.id)
         assert (found.state, found.speed, found.waiting) == (stored, 0.0, None)
 
+    async def test_ids_that_are_no_unicode_are_unknown(self, store):
+        """Half a surrogate pair is nobody's id, and looking for it is no error."""
+        await store.insert([build(1)])
+        assert await store.get("\ud800") is None
+        assert await store.known(["\ud800"]) == set()
+        await store.delete(["\ud800"])
+
     async def test_load_gives_what_has_not_ended_in_queue_order(self, store):
         """Higher priority first, then position; ended downloads stay away."""
         await store.insert(

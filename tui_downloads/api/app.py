@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 from msgspec import Struct
 from msgspec.structs import replace
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tui_downloads.engine.base import Engine
@@ -72,6 +73,15 @@ class Root:
             await self(scope, receive, send)
 
         return entrance
+
+    def refusal(self, door: Door) -> Callable[[Problem], Response]:
+        """Give how a listener tells what is wrong where no request can be told from what came.
+
+        Raises:
+            KeyError: there is no dialect of the door's name.
+        """
+        dialect = (self._strict[door.dialect] if door.dialect else self.combined).default
+        return lambda problem: dialect.render({}, problem)
 
     async def close(self) -> None:
         """End every event stream."""

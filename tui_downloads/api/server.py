@@ -17,6 +17,7 @@ import stat
 import struct
 import sys
 import time
+from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -24,18 +25,17 @@ from typing import Any
 import h11
 from msgspec import Struct
 from msgspec.structs import replace
+from starlette.responses import Response
 from uvicorn import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from tui_downloads import wire
 from tui_downloads.core.errors import Code, RequestError
 
 from .app import Root
 from .auth import Door, network_of
 from .guard import HEADERS
-from .problem import body as problem_body
-from .problem import of_status
+from .problem import Problem, of_status, render
 from .settings import ApiSettings
 
 log = logging.getLogger(__name__)
@@ -123,6 +123,8 @@ class Protocol(H11Protocol):
     """uvicorn's protocol with deadlines for headers and readers, a share for each peer, and a way to cut it off."""
 
     settings = ApiSettings()
+    refusal: Callable[[Problem], Response] = staticmethod(render)
+    """How the dialects behind this listener tell what is wrong."""
     peer = ""
     """What counts as one caller: an IPv4 address or an IPv6 /64; empty for the Unix socket."""
     _deadline: asyncio.TimerHandle | None = None
@@ -161,19 +163,16 @@ class Protocol(H11Protocol):
             extensions["tui_downloads.abort"] = self.abort
 
     def send_400_response(self, msg: str) -> None:
-        """Tell what is no HTTP as problem details; a header that is too large as 431."""
+        """Tell what is no HTTP in the words of the listener's dialect; a header that is too large as 431."""
         full = len(self.conn.trailing_data[0]) > (self.config.h11_max_incomplete_event_size or 0)
         told = of_status(431, "The header is too large.") if full else of_status(400, "This is no valid HTTP request.")
-        body = wire.to_bytes(problem_body(told))
-        headers = [
-            (b"content-type", b"application/problem+json"), (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"), *HEADERS,
-        ]  # fmt: skip
+        answer = self.refusal(told)
+        headers = [*answer.raw_headers, (b"connection", b"close"), *HEADERS]
         with contextlib.suppress(h11.LocalProtocolError):
             # An answer that is on its way already can't be taken back; then the connection only ends.
             start = h11.Response(status_code=told.status, headers=headers, reason=told.title.encode())
             self.transport.write(self.conn.send(start) or b"")
-            self.transport.write(self.conn.send(h11.Data(data=body)) or b"")
+            self.transport.write(self.conn.send(h11.Data(data=bytes(answer.body))) or b"")
             self.transport.write(self.conn.send(h11.EndOfMessage()) or b"")
         self.transport.close()
 
@@ -342,7 +341,8 @@ class Server:
             h11_max_incomplete_event_size=settings.max_url + settings.max_header_bytes + 1024,
         )
         config.load()
-        kind = type("Protocol", (Protocol,), {"settings": settings})
+        refusal = staticmethod(self._root.refusal(door))
+        kind = type("Protocol", (Protocol,), {"settings": settings, "refusal": refusal})
         loop = asyncio.get_running_loop()
         return (lambda: kind(config=config, server_state=self.state, app_state={}, _loop=loop)), config
 

@@ -29,8 +29,9 @@ def unfinished(database: sqlite3.Connection) -> list[tuple[int, Download]]:
 
 def one(database: sqlite3.Connection, id_: str) -> Download | None:
     """Give one download by id or gid."""
+    wanted = rows.clean((id_,))  # a text that is not Unicode is nobody's id, and no error
     for column in ("id", "gid"):
-        for _, download in _whole(database, f"{_WHOLE} WHERE d.{column} = ?", (id_,)):
+        for _, download in _whole(database, f"{_WHOLE} WHERE d.{column} = ?", wanted):
             return download
     return None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from tests.api.service import service
 from tui_downloads.api.aria2 import application
 from tui_downloads.api.dialects import alfresco, bridge, hoody, masv, offlinetube
+from tui_downloads.api.server import Listener
 
 
 @pytest.fixture
@@ -66,3 +69,29 @@ async def test_a_download_of_one_dialect_is_listed_by_the_others(root):
     (managed,) = (await ann.get("/masv/api/v1/downloads")).json()["downloads"]
     assert managed["download_id"] == record["id"]
     assert (await ann.get(f"/bridge/api/downloads/{record['id']}")).status_code == 200
+
+
+ERROR_KEYS = {
+    "hoody": {"success", "error", "message"},
+    "bridge": {"errors"},
+    "offlinetube": {"detail"},
+    "masv": {"code", "message"},
+    "alfresco": {"error"},
+    "aria2": {"id", "jsonrpc", "error"},
+}
+
+
+async def test_what_is_no_http_is_told_in_the_listeners_shape(tmp_path: Path):
+    """A client with one document reads that document's errors, also for what never became a request."""
+    made_by = [application.make, bridge.make, offlinetube.make, masv.make, alfresco.make, hoody.make]
+    listeners = [Listener(port=0, dialect=name) for name in ERROR_KEYS]
+    async with service(tmp_path, dialects=made_by, listeners=listeners) as made:
+        assert made.server is not None
+        for url, keys in zip(made.server.addresses, ERROR_KEYS.values(), strict=True):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+            writer.write(b"POST /api/download HTTP/1.1\r\nHost: localhost\r\nContent-Length: abc\r\n\r\n")
+            head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+            writer.close()
+            assert head.startswith(b"HTTP/1.1 400 ") and b"x-content-type-options: nosniff" in head, head
+            assert head.lower().count(b"content-length:") == 1
+            assert json.loads(body).keys() == keys
