@@ -10,7 +10,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# How long an example takes, or the first look at Unicode's tables, says something of the machine and nothing of us.
+hypothesis.settings.register_profile(
+    "machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow], print_blob=True
+)
+hypothesis.settings.load_profile("machine")
 
 CPU_LIMIT = 1.5
 WALL_LIMIT = 25.0
