@@ -56,6 +56,13 @@ def test_the_terminal_shows_what_was_drawn(frames):
     assert shown([glass.passed(frame) for frame in whole]) == shown(whole)
 
 
+def test_a_mark_on_a_wide_character_is_sent_with_it():
+    """A mark alone would sit on whatever stands before it."""
+    glass = Glass()
+    glass.passed("\x1b[1;1H日本")
+    assert glass.passed("\x1b[1;1H日本\u0301") == "\x1b[1;3H本\u0301"
+
+
 def test_what_is_shown_already_is_not_sent():
     """Nothing of it."""
     glass = Glass()

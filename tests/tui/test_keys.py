@@ -77,6 +77,7 @@ CASES = {
     "f": ((), shows(ChoiceDialog)), "s": ((), shows(ChoiceDialog)), "S": ((), lambda r: r.main.order()[1]),
     "C": ((), shows(SeveralDialog)), "m": ((), lambda r: r.table.comfortable), "z": ((), lambda r: r.main.frozen),
     "F2": ((), lambda r: not r.app.current_theme.dark), "y": ((), said("Sent 1 link")), "Y": ((), said("Sent 1 path")),
+    "w": ((), lambda r: r.main.preview.shown),
     "o": ((), said("not complete yet")), "O": ((), said("not on this machine's disk")),
     "?": ((), shows(HelpDialog)), "F1": ((), shows(HelpDialog)),
     ":": ((), lambda r: "Palette" in type(r.app.screen).__name__),

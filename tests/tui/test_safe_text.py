@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 import tui_downloads.tui
-from tui_downloads.tui.safe_text import elide, fit, safe_text, typed, visible, words
+from tui_downloads.tui.safe_text import elide, fit, fold, safe_text, typed, visible, words
 
 ANY = st.text(st.characters(blacklist_categories=()), max_size=200)
 
@@ -152,3 +152,18 @@ def test_no_raw_string_reaches_a_markup_sink():
 def test_the_lint_sees_raw_strings(line):
     """A rule that never fires is none."""
     assert offences(line, "x.py") != []
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("short", ["short"]),
+        ("the server asks to wait", ["the server", "asks to", "wait"]),
+        ("one two three four five six seven", ["one two", "three four", "five six…"]),
+        ("x" * 30, ["x" * 9 + "…"]),
+        ("日本語 日本語 日本語", ["日本語", "日本語", "日本語"]),
+    ],
+)
+def test_sentences_are_folded_between_words(text, lines):
+    """Into lines that fit; the end of the last is cut off."""
+    assert fold(text, 10, 3) == lines

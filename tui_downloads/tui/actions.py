@@ -60,6 +60,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("limits.edit", "t", "Limits", "Queue", "limits", changes=True),
     Action("limits.toggle", "T", "Limits on or off", "Queue", changes=True),
     Action("view.details", "enter", "Details", "View", "details"),
+    Action("view.preview", "w", "Preview beside the list, on or off", "View", "preview"),
     Action("view.filter", "/", "Filter by text and terms", "View", "filter"),
     Action("view.filter_state", "f", "Filter by state", "View"),
     Action("view.sort", "s", "Sort by", "View", "sort"),

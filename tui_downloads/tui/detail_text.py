@@ -14,9 +14,11 @@ from . import figures, graphs
 from .advice import next_step
 from .columns import STATE_STYLES, bar, shown_name
 from .glyphs import Glyphs
-from .safe_text import elide, elide_end, pad, safe_text, visible, words
+from .safe_text import elide, elide_end, fold, pad, safe_text, visible, words
 
 LABEL = 13
+MOST_LINES = 4
+"""Lines of one sentence about what went wrong."""
 COLORS = {
     "muted": "$tui-muted", "accent": "$accent", "success": "$success", "warning": "$warning", "error": "$error",
     "": "$foreground",
@@ -34,7 +36,7 @@ def heading(view: DownloadView, width: int, glyphs: Glyphs, split: int = 0) -> l
     """Give two lines: the name, and where it stands; with `split` the bar begins there and takes the rest."""
     style = COLORS[STATE_STYLES[view.state]]
     state = f"{glyphs.states[view.state]} {view.state.value}".strip()
-    facts = [state, figures.percent(view.fraction), figures.speed(view.speed)]
+    facts = [state, figures.percent(view.progress), figures.speed(view.speed)]
     if view.state is State.TRANSFERRING and view.eta is not None:
         facts.append(f"{figures.duration(view.eta)} left")
     kept = [fact for fact in facts if fact]
@@ -45,7 +47,7 @@ def heading(view: DownloadView, width: int, glyphs: Glyphs, split: int = 0) -> l
     gap = max(3, split - len(said))
     room = width - len(said) - gap
     if glyphs.graphs and room >= 10:
-        line += [Content(" " * gap), _bar(view.fraction, room, glyphs, style)]
+        line += [Content(" " * gap), _bar(view.progress, room, glyphs, style)]
     return [words((elide(shown_name(view), width), "bold")), Content("").join(line)]
 
 
@@ -90,16 +92,22 @@ def _fact(label: str, text: str, width: int, style: str = "") -> Content:
     return words((pad(label, LABEL), "$tui-muted"), (elide(visible(text), max(8, width - LABEL)), style))
 
 
+def _sentence(label: str, text: str, width: int, style: str = "") -> Iterable[Content]:
+    """Give a sentence in full, on as many lines as it takes within reason: its end may be what helps."""
+    for at, line in enumerate(fold(visible(text), max(8, width - LABEL), MOST_LINES)):
+        yield words((pad("" if at else label, LABEL), "$tui-muted"), (line, style))
+
+
 def _trouble(view: DownloadView, now: float, width: int) -> Iterable[Content]:
     if view.error is not None:
-        yield _fact("Cause", view.error.message, width, "$error")
+        yield from _sentence("Cause", view.error.message, width, "$error")
         yield _fact("Code", f"{view.error.code}, fault: {view.error.fault}", width)
-        yield _fact("Next step", next_step(view.error), width)
+        yield from _sentence("Next step", next_step(view.error), width)
         yield Content("")
     if view.waiting is not None:
         until = view.waiting.until
         when = "until it comes" if until is None else f"next try in {figures.duration(max(0.0, until - now))}"
-        yield _fact("Waiting", view.waiting.reason, width, "$warning")
+        yield from _sentence("Waiting", view.waiting.reason, width, "$warning")
         yield _fact("", f"{when}, attempt {view.waiting.attempt}", width)
         yield Content("")
 
@@ -111,9 +119,10 @@ def pictures(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> lis
     lines = segments(detail, width, cells, glyphs)
     used = len(lines) + graph + 3
     shown = connection_lines(detail.connections, width, glyphs)
-    room = max(0, height - used - 2)
+    room = max(0, height - used - 1)
     if shown and room:
-        lines += [Content(""), title("Connections"), *shown[:room]]
+        note = "" if len(shown) <= room else f"{len(detail.connections)}"
+        lines += [Content(""), title("Connections", note), *shown[:room]]
     lines += [Content(""), *speed(detail, width, graph, glyphs)]
     return lines
 
@@ -168,7 +177,7 @@ def connection_lines(connections: tuple[ConnectionView, ...], width: int, glyphs
         pieces: list[Content | tuple[str, str] | str] = [(head, "$tui-muted")]
         if drawn:
             pieces.append(_bar(part, drawn, glyphs, "$accent"))
-        pieces += [tail, (f"  {address}", "$tui-muted")]
+        pieces += [tail, (f"  {address}" if address else "", "$tui-muted")]
         lines.append(words(*pieces))
     return lines
 
@@ -176,7 +185,7 @@ def connection_lines(connections: tuple[ConnectionView, ...], width: int, glyphs
 def speed(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[Content]:
     """Give the speed graph with its peak and mean."""
     samples = detail.speeds
-    if not samples:
+    if not any(samples):
         ended = detail.download.state in ENDED
         said = "Nothing was measured: it ended too soon." if ended else "Nothing has been measured yet."
         return [title("Speed"), words((said, "$tui-muted"))]

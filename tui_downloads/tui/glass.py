@@ -93,7 +93,9 @@ def _cells(text: str) -> list[Cell] | None:
                 if width:
                     cells += [(look, char)] + [(look, "")] * (width - 1)
                 elif cells:
-                    cells[-1] = (look, cells[-1][1] + char)
+                    # A mark sits on the character before it, which has two cells where it is wide.
+                    base = -1 if cells[-1][1] else -2
+                    cells[base] = (cells[base][0], cells[base][1] + char)
             if len(cells) - before != cell_len(part):
                 return None
     return cells

@@ -76,7 +76,7 @@ class MainScreen(PackageActions):
                 return any(view.state is State.QUEUED for view in self.targets())
             case "view.details":
                 return self.only is None and self.table is not None and self.table.cursor_view is not None
-            case "view.sort" | "view.reverse" | "view.columns" | "view.filter" | "view.filter_state":
+            case "view.sort" | "view.reverse" | "view.columns" | "view.preview":
                 return self.pane != "log"
         return self._possible_here(action, self.targets())
 
@@ -107,6 +107,8 @@ class MainScreen(PackageActions):
             self.key_bar.show(bars.hints(FILTER_KEYS))
             return
         possible = [action for action in ACTIONS if action.short and self.possible(action)]
+        if not self.preview.fits():
+            possible = [action for action in possible if action.id != "view.preview"]
         self.key_bar.show(bars.key_parts(possible, self.session.settings.keys))
 
     @on(LineBar.Clicked)

@@ -20,6 +20,7 @@ from .line_bar import LineBar
 from .log_view import LogView
 from .paged_rows import PagedRows
 from .panes import KEYS, KINDS, STORE_QUERIES, in_active, in_queue
+from .previewing import Previewing
 from .remembering import Remembering
 from .rows import SORTS, Changes, LiveRows, difference
 from .safe_text import safe_text, words
@@ -60,6 +61,7 @@ class PaneScreen(Screen[None]):
         self.banner = Static("", id="banner")
         self._banner_text = ""
         self.memory = Remembering(self)
+        self.preview = Previewing(self)
 
     def compose(self) -> ComposeResult:
         yield self.tab_bar
@@ -102,6 +104,7 @@ class PaneScreen(Screen[None]):
             elif table.display:
                 table.figures_changed(now)
         self._stores_changed(snapshot, bool(changes))
+        self.preview.follow()
         self._show_banner(snapshot)
         self.show_bars()
 
@@ -143,6 +146,7 @@ class PaneScreen(Screen[None]):
                 # Rows that are marked have to stay, or a command would pass them by.
                 await rows.reload(whole=bool(table.marked))
                 table.rows_changed(self.session.clock())
+                self.preview.follow()
                 self.show_bars()
         finally:
             self._loading = False
@@ -191,6 +195,7 @@ class PaneScreen(Screen[None]):
             if key in self._stale_stores:
                 self.load_store(key)
         self._show_order()
+        self.preview.arrange()
         self.show_bars()
         self.refresh_bindings()
         self.memory.soon()
@@ -230,6 +235,7 @@ class PaneScreen(Screen[None]):
         self._stale_stores = {"history", "errors"}
         if self.pane in self._stale_stores:
             self.load_store(self.pane)
+        self.preview.follow()
         self.show_bars()
         self.memory.soon()
 
@@ -314,6 +320,7 @@ class PaneScreen(Screen[None]):
     @on(DownloadTable.Moved)
     @on(LogView.Unseen)
     def _moved(self) -> None:
+        self.preview.follow()
         self.show_bars()
 
     @on(Input.Changed, "#filter")
@@ -339,6 +346,11 @@ class PaneScreen(Screen[None]):
     def on_resize(self) -> None:
         small = self.app.size.width < SMALLEST[0] or self.app.size.height < SMALLEST[1]
         self.query_one("#too-small").display = small
+        self.preview.arrange()
+        self.show_bars()
+
+    def on_screen_resume(self) -> None:
+        self.preview.follow()
 
     # Memory.
 

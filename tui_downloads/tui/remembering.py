@@ -68,6 +68,7 @@ def values(screen: PaneScreen) -> Mapping[str, str]:
         "orders": json.dumps(orders),
         "columns": json.dumps({key: list(table.keys) for key, table in screen.tables.items()}),
         "comfortable": "yes" if screen.tables["active"].comfortable else "",
+        "preview": screen.preview.remembered,
     }
 
 
@@ -75,6 +76,7 @@ def recall(screen: PaneScreen, found: Mapping[str, str]) -> str:
     """Give a screen the tab, orders, columns and density it had; the filter to set is the result."""
     pane = found.get("pane", "active")
     screen.pane = pane if pane in KEYS else "active"
+    screen.preview.recall(found.get("preview", ""))
     settings = screen.session.settings
     comfortable = bool(found["comfortable"]) if "comfortable" in found else settings.density != "compact"
     orders, chosen = _object(found.get("orders")), _object(found.get("columns"))

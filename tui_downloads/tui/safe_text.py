@@ -108,6 +108,22 @@ def elide_end(text: str, width: int, *, dots: str = "…") -> str:
     return _head(text, max(0, width - len(dots))).rstrip() + dots if width > len(dots) else _head(text, width)
 
 
+def fold(text: str, width: int, most: int) -> list[str]:
+    """Break a safe sentence between words into at most `most` lines; what does not fit is cut off its end."""
+    lines = [""]
+    words = text.split(" ")
+    for at, word in enumerate(words):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if cell_len(joined) <= width or not lines[-1]:
+            lines[-1] = joined
+        elif len(lines) < most:
+            lines.append(word)
+        else:
+            lines[-1] = " ".join([lines[-1], *words[at:]])
+            break
+    return [elide_end(line, width) if at == len(lines) - 1 else elide(line, width) for at, line in enumerate(lines)]
+
+
 def _head(text: str, width: int) -> str:
     if text.isascii():
         return text[:width]

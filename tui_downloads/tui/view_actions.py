@@ -181,6 +181,12 @@ class ViewActions(PaneScreen):
             self.tables["active"].show_columns(settings.columns or KINDS["active"].columns)
             self.memory.soon()
 
+    def action_view_preview(self) -> None:
+        """Show or hide the download at the cursor in full, beside or below the list."""
+        if not self.preview.switch():
+            self.say("The preview needs 100 columns and 30 rows; enter shows the details.", "warning")
+        self.show_bars()
+
     def action_view_freeze(self) -> None:
         self.frozen = not self.frozen
         if not self.frozen:
