@@ -43,14 +43,17 @@ def test_options_go_over_the_wish():
         "out=name.bin", "dir=/other", "pause=true", "gid=0123456789abcdef", "header=X-A: 1", "header=X-B: 2",
         "checksum=sha-256=" + "a" * 64, "split=4", "max-download-limit=2M", "timeout=5", "connect-timeout=6",
         "max-tries=3", "user-agent=me", "referer=http://r.example/", "all-proxy=http://p.example:1", "http-user=u",
-        "http-passwd=p", "allow-overwrite=true", "unknown-option=x",
+        "http-passwd=p", "allow-overwrite=true", "seed-time=0", "lowest-speed-limit=1K", "https-proxy-user=pu",
+        "ftp-proxy-passwd=pp",
     )  # fmt: skip
     assert (found.name, found.folder, found.paused, found.gid) == ("name.bin", "/other", True, "0123456789abcdef")
     assert found.credentials.headers == (("X-A", "1"), ("X-B", "2"))
     assert (found.credentials.user, found.credentials.password) == ("u", "p")
+    assert (found.credentials.proxy_user, found.credentials.proxy_password) == ("pu", "pp")
     options = found.options
     assert (options.connections, options.limit, options.timeout, options.connect_timeout) == (4, 2 << 20, 5.0, 6.0)
     assert (options.retries, options.user_agent, options.referer) == (2, "me", "http://r.example/")
+    assert options.min_rate == 1024
     assert (options.proxy, options.on_conflict) == ("http://p.example:1", OnConflict.OVERWRITE)
     assert options.checksum == "sha-256:" + "a" * 64
 
@@ -60,11 +63,38 @@ def test_overwriting_is_only_what_says_true():
     assert wish("allow-overwrite=false").options.on_conflict is None
 
 
-@pytest.mark.parametrize("option", ["split=many", "checksum=md5=zz", "header=no colon", "max-download-limit=fast"])
+@pytest.mark.parametrize(
+    "option",
+    ["split=many", "checksum=md5=zz", "header=no colon", "max-download-limit=fast", "timeout=nan", "timeout=-1"],
+)
 def test_a_bad_option_is_refused_with_its_line_and_name(option):
-    """Nothing of the list is guessed."""
-    with pytest.raises(DownloadError, match=f"Line 1 of the list, {option.split('=')[0]}"):
+    """Nothing of the list is guessed, and no word of Python's is told."""
+    with pytest.raises(DownloadError, match=f"Line 2 of the list, {option.split('=')[0]}: ") as refused:
         wish(option)
+    assert "int()" not in refused.value.message
+
+
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        ("chekcsum=md5=x", "Line 3 of the list: there is no option 'chekcsum'; did you mean checksum?"),
+        ("zzz=1", "Line 3 of the list: there is no option 'zzz'."),
+    ],
+)
+def test_an_option_that_nobody_knows_is_refused_with_the_nearest(option, said):
+    """A misspelt checksum must not mean none; aria2's own input files are taken as aria2 takes them."""
+    (entry,) = read([URL, "  out=a", f"  {option}"])
+    with pytest.raises(DownloadError) as refused:
+        to_request(entry, BASE)
+    assert refused.value.message == said and "#" in refused.value.next_step
+    assert to_request(entry, BASE, strict=False).name == "a"
+
+
+def test_names_and_tries_are_meant_as_aria2_means_them():
+    """Without renaming what is there stays, and zero tries are no end of tries."""
+    found = wish("auto-file-renaming=false", "max-tries=0").options
+    assert (found.on_conflict, found.retries) == (OnConflict.SKIP, 1000)
+    assert wish("auto-file-renaming=true").options.on_conflict is None
 
 
 def test_headers_hold_no_line_breaks():

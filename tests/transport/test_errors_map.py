@@ -32,6 +32,13 @@ def test_every_error_is_one_line_with_a_next_step(number):
     assert error.next_step
 
 
+@pytest.mark.parametrize("proxied", [False, True])
+def test_a_late_connection_names_the_switch_of_connections(proxied):
+    """--timeout is about bytes of a connection that is there, and would not help."""
+    step = translate(Trouble(28, proxied=proxied, timeout=5)).next_step
+    assert "--connect-timeout" in step and "--timeout" not in step
+
+
 @pytest.mark.parametrize(
     ("trouble", "code"),
     [

@@ -151,7 +151,7 @@ def _requests(words: Words, folder: str) -> list[AddRequest]:
     path = words.get("input-file")
     # A session that was never saved is an empty one.
     if path and (os.path.exists(path) or path != words.get("save-session")):
-        found += [to_request(entry, base) for entry in read(lines_of(path))]
+        found += [to_request(entry, base, strict=False) for entry in read(lines_of(path))]
     return found
 
 

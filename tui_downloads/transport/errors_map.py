@@ -156,6 +156,10 @@ class Trouble(Struct, frozen=True):
     """The connect timeout in seconds."""
 
 
+_LATE = "Check the address and the network, or allow a longer connect timeout (--connect-timeout)."
+"""The next step where a connection took too long; --timeout is about bytes on one that is there."""
+
+
 def translate(trouble: Trouble) -> DownloadError:
     """Give the error for a trouble, in one line without secrets."""
     code, sentence = TABLE.get(trouble.code, (Code.NETWORK_ERROR, "The transfer failed"))
@@ -166,7 +170,7 @@ def translate(trouble: Trouble) -> DownloadError:
     if trouble.code == 1 and trouble.reached:
         return _error(Code.PROTOCOL_ERROR, "The server's answer is not HTTP", trouble.message)
     if trouble.code == 28 and not trouble.reached:
-        return _error(code, f"No connection within {trouble.timeout:g} seconds", "")
+        return _error(code, f"No connection within {trouble.timeout:g} seconds", "", step=_LATE)
     if trouble.errno in _EXHAUSTED and trouble.code in (2, 7, 27):
         return _error(
             Code.NETWORK_ERROR, "There are no resources for a connection", os.strerror(trouble.errno), retry=True
@@ -199,7 +203,8 @@ def _proxy_error(trouble: Trouble) -> DownloadError:
         sentence = f"The proxy refused to connect (status {trouble.connect_status})"
         return _error(Code.PROXY_ERROR, sentence, "", status=trouble.connect_status)
     if trouble.code == 28:
-        return _error(Code.PROXY_ERROR, f"No connection through the proxy within {trouble.timeout:g} seconds", "")
+        sentence = f"No connection through the proxy within {trouble.timeout:g} seconds"
+        return _error(Code.PROXY_ERROR, sentence, "", step=_LATE)
     sentence = TABLE[5][1] if trouble.code == 5 else "The proxy could not be reached or failed"
     return _error(Code.PROXY_ERROR, sentence, trouble.message)
 
@@ -217,10 +222,17 @@ def _is_eof(trouble: Trouble) -> bool:
 
 
 def _error(
-    code: Code, sentence: str, detail: str, *, status: int | None = None, retry: bool | None = None
+    code: Code,
+    sentence: str,
+    detail: str,
+    *,
+    status: int | None = None,
+    retry: bool | None = None,
+    step: str | None = None,
 ) -> DownloadError:
     detail = clean(detail)
-    return DownloadError(code, f"{sentence}: {detail}." if detail else f"{sentence}.", status=status, retry=retry)
+    message = f"{sentence}: {detail}." if detail else f"{sentence}."
+    return DownloadError(code, message, status=status, retry=retry, next_step=step)
 
 
 def clean(text: str) -> str:
