@@ -11,10 +11,12 @@ import pytest
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.plan import Plan
 from tui_downloads.core.snapshots import Proof
+from tui_downloads.engine.digesting import Digests
 from tui_downloads.engine.mirror import Mirror
 from tui_downloads.engine.verifying import Pieces
 from tui_downloads.transport.base import Reach
 
+DIGESTS = Digests()
 PIECE = 1024
 RIGHT = bytes(range(256)) * 10  # two pieces and a half
 
@@ -31,6 +33,8 @@ class Whole:
         self.file = SimpleNamespace(pieces=("sha256", PIECE, digests))
         self.mirrors = mirrors
         self.proof = Proof.NONE
+        self.checked = 0
+        self.services = SimpleNamespace(digests=DIGESTS)
         self.said: list[str] = []
         self.fetched: list[tuple[int, int]] = []
         self._refill = refill

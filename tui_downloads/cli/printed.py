@@ -73,7 +73,7 @@ def downloads(views: Sequence[DownloadView]) -> None:
         (
             view.id[:SHORT],
             view.state.value,
-            "" if view.fraction is None else f"{view.fraction * 100:.0f}%",
+            "" if view.progress is None else f"{view.progress * 100:.0f}%",
             size(view.size),
             f"{size(view.speed)}/s" if view.state in RUNNING else "",
             duration(view.eta) if view.state in RUNNING else "",

@@ -170,7 +170,7 @@ class TerminalReporter(Reporter):
             return f"{fit(item.name or item.url, max(4, columns - 7))} {_percent(item)}"[: columns - 1]
         if room < SHORTEST + BAR + 1:
             return f"{fit(item.name or item.url, room)} {figures}"
-        filled = 0 if item.fraction is None else int(item.fraction * BAR)
+        filled = int((item.progress or 0.0) * BAR)
         bar = "━" * filled + " " * (BAR - filled)
         return f"{fit(item.name or item.url, room - BAR - 1)} {bar} {figures}"
 
@@ -192,12 +192,14 @@ class TerminalReporter(Reporter):
 
 def _progress(item: DownloadView) -> str:
     percent = _percent(item)
+    if item.state is State.VERIFYING:
+        return f"{percent}{' ' if percent else ''}of {size(item.size)} verified"
     whole = f"{size(item.done)}/{size(item.size)}"
     return f"{percent}{' ' if percent else ''}{whole} {size(item.speed)}/s {duration(item.eta)} x{item.connections}"
 
 
 def _percent(item: DownloadView) -> str:
-    return "" if item.fraction is None else f"{item.fraction * 100:3.0f}%"
+    return "" if item.progress is None else f"{item.progress * 100:3.0f}%"
 
 
 def _line(event: Event) -> str:

@@ -82,6 +82,7 @@ class Download(Struct, eq=False):
     speed: float = 0.0
     eta: float | None = None
     connections: int = 0
+    checked: int = 0
 
     def handle(self, move: Move, now: float) -> tuple[Chore, ...]:
         """Make a move and say what it implies.
@@ -112,6 +113,7 @@ class Download(Struct, eq=False):
         self.speed = 0.0
         self.eta = None
         self.connections = 0
+        self.checked = 0
 
     def view(self) -> DownloadView:
         """Freeze what outsiders may see; links carry no userinfo, secrets are left out."""
@@ -161,4 +163,5 @@ class Download(Struct, eq=False):
             files_done=done_files,
             duplicate_of=self.duplicate_of,
             meta=dict(self.meta) if self.meta else EMPTY,
+            checked=self.checked,
         )

@@ -147,6 +147,8 @@ class DownloadView(Struct, frozen=True):
     duplicate_of: str | None = None
     meta: Mapping[str, Any] = field(default_factory=lambda: EMPTY)
     """What a face wants to find again (quality, format, node ids); JSON values only, never secrets."""
+    checked: int = 0
+    """Bytes that were read again so far to prove them, while it is verifying."""
 
     @property
     def path(self) -> str:
@@ -161,6 +163,13 @@ class DownloadView(Struct, frozen=True):
         if not self.size:
             return None
         return min(1.0, self.done / self.size)
+
+    @property
+    def progress(self) -> float | None:
+        """What a bar shows: `fraction`, or how much is read again while a large file is proven."""
+        if self.state is State.VERIFYING and self.checked and self.size:
+            return min(1.0, self.checked / self.size)
+        return self.fraction
 
 
 class DetailView(Struct, frozen=True):

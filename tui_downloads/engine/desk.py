@@ -24,6 +24,7 @@ from .adding import Adding
 from .base import Outcome
 from .changing import Changing
 from .cleaner import Cleaner
+from .digesting import Digests
 from .gate import Gates
 from .hub import Hub
 from .intake import BREATH, Intake
@@ -61,6 +62,7 @@ class Desk:
             seats=Seats(setup.limits),
             gates=Gates(setup.limits),
             defaults=replace(setup.defaults, folder=setup.folder),
+            digests=Digests(),
             leftovers=Leftovers() if setup.foreground else None,
         )
         self.adding = Adding(setup.folder, setup.forbidden)
@@ -142,6 +144,7 @@ class Desk:
             if self.standing is not None:
                 await self.standing.retention.close()
             await self.services.store.close()
+            self.services.digests.close()
             self.services.hub.close()
             self.views.close()
 

@@ -14,6 +14,7 @@ from tui_downloads.files.publish import Ready, set_aside
 
 from .comparing import Comparing, drop_others
 from .detours import StartOver
+from .digesting import digest
 
 if TYPE_CHECKING:
     from .mirror import Mirror
@@ -132,7 +133,7 @@ class Prover:
         if body is not None:
             return hashlib.new(algorithm, body, usedforsecurity=False).hexdigest()
         assert part is not None
-        return await asyncio.to_thread(digest_file, part.path, algorithm)
+        return await digest(self._transfer, digest_file, part.path, algorithm)
 
     def _make_ready(self) -> Ready:
         transfer = self._transfer

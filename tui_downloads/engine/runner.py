@@ -102,6 +102,13 @@ class Runner:
         return sum(max(1, len(transfer.workers())) for transfer in self.transfers)
 
     @property
+    def checked(self) -> int:
+        """Bytes of the file that is being proven that were read again so far."""
+        if self.download.state is not State.VERIFYING or not self.transfers:
+            return 0
+        return self.transfers[-1].checked
+
+    @property
     def progressed(self) -> bool:
         """Whether this run brought bytes that are kept."""
         return self.done > self._done_before

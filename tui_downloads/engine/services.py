@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tui_downloads.transport.base import Transport
 
     from .committer import Committer
+    from .digesting import Digests
     from .gate import Gates
     from .hub import Hub
     from .leftovers import Leftovers
@@ -67,6 +68,7 @@ class Services:
     seats: Seats
     gates: Gates
     defaults: Defaults
+    digests: Digests
     committer: Committer = field(init=False)
     """Set by the manager, which is told of completions."""
     rng: Callable[[], float] = random.random

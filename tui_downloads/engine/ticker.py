@@ -87,6 +87,7 @@ class Ticker:
         download.done = done
         download.speed = meter.speed(now)
         download.connections = runner.connections
+        download.checked = runner.checked
         left = None if download.size is None else download.size - done
         download.eta = eta(left, download.speed)
         self._manager.views.touch(download)
@@ -96,7 +97,13 @@ class Ticker:
                 "progress",
                 download.id,
                 download.state.value,
-                {"done": done, "size": download.size, "speed": round(download.speed), "eta": download.eta},
+                {
+                    "done": done,
+                    "size": download.size,
+                    "speed": round(download.speed),
+                    "eta": download.eta,
+                    "checked": download.checked,
+                },
             )
         return download.connections
 

@@ -89,6 +89,8 @@ class Transfer:
         self.resource: Resource | None = None
         self.crew: Crew | None = None
         self.proof = Proof.NONE
+        self.checked = 0
+        """Bytes read again so far to prove them."""
         self.joined = False
         """Holds bytes of more than one session or mirror."""
         self._crew_task: asyncio.Task[None] | None = None

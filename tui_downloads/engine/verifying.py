@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,8 @@ from tui_downloads.core.links import bare
 from tui_downloads.core.snapshots import Proof
 from tui_downloads.core.spans import Span
 from tui_downloads.files.hashing import digest_span, piece_digests
+
+from .digesting import digest
 
 if TYPE_CHECKING:
     from .mirror import Mirror
@@ -51,7 +52,7 @@ class Pieces:
         if plan.size is None or -(-plan.size // self._length) != len(self._digests):
             transfer.note("The digests of pieces do not fit the file's size; they are not used.")
             return
-        found = await asyncio.to_thread(piece_digests, part.fileno(), self._algorithm, self._length)
+        found = await digest(transfer, piece_digests, part.fileno(), self._algorithm, self._length)
         bad = [index for index, digest in enumerate(found) if digest != self._digests[index]]
         for _ in range(ROUNDS):
             if not bad:
@@ -120,7 +121,7 @@ class Pieces:
     async def _digest(self, span: Span) -> str:
         part = self._transfer.part
         assert part is not None
-        return await asyncio.to_thread(digest_span, part.fileno(), self._algorithm, span.start, span.end)
+        return await digest(self._transfer, digest_span, part.fileno(), self._algorithm, span.start, span.end)
 
     def _span(self, index: int) -> Span:
         plan = self._transfer.plan

@@ -77,11 +77,22 @@ def piece_digests(
     return found
 
 
-def digest_span(file: str | int, algorithm: str, start: int, end: int, cancel: Cancel | None = None) -> str:
+def digest_span(
+    file: str | int,
+    algorithm: str,
+    start: int,
+    end: int,
+    progress: Progress | None = None,
+    cancel: Cancel | None = None,
+) -> str:
     """Give the digest of a span of a file; raises as `digest_file`."""
     current = _hasher(algorithm)
+    done = 0
     for block in _blocks(file, start, end, cancel):
         current.update(block)
+        done += len(block)
+        if progress is not None:
+            progress(done)
     return current.hexdigest()
 
 

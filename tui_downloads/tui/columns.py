@@ -99,7 +99,7 @@ def _size(view: DownloadView, context: Context) -> str:
 def _percent(view: DownloadView, context: Context) -> str:
     if view.state is State.COMPLETE:
         return "100%"
-    fraction = view.fraction
+    fraction = view.progress
     if fraction is None:
         return "?" if view.state is State.TRANSFERRING else ""
     return figures.percent(fraction) if fraction or view.state in RUNNING else ""
@@ -215,7 +215,7 @@ def cells(view: DownloadView, placed: Sequence[Placed], context: Context) -> tup
     for entry in placed:
         column, width = entry.column, entry.width
         if column.key == "bar":
-            made.append((bar(view.fraction, width, context.glyphs), f"bar-{STATE_STYLES[view.state]}"))
+            made.append((bar(view.progress, width, context.glyphs), f"bar-{STATE_STYLES[view.state]}"))
             continue
         text = column.text(view, context)
         if len(text) > width or not text.isascii():

@@ -115,7 +115,7 @@ def status(view: DownloadView, detail: DetailView | None, user: str, keys: froze
     if bits:
         found["bitfield"] = bits
     if view.state is State.VERIFYING:
-        found["verifiedLength"] = str(view.done)
+        found["verifiedLength"] = str(view.checked)
     if view.state in ENDED:
         found["errorCode"], found["errorMessage"] = _error(view)
     return {name: value for name, value in found.items() if not keys or name in keys}
