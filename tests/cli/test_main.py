@@ -128,3 +128,18 @@ def test_ctrl_c_while_modules_are_read_leaves_no_traceback(program: Program) -> 
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, env=program.environment, timeout=60)
     assert (done.returncode, done.stderr) == (-signal.SIGINT, b"")
+
+
+def test_a_get_spares_the_tls_of_asyncio_and_nobody_misses_it(program: Program) -> None:
+    """What needs TLS of Python's own later on imports it as ever."""
+    script = (
+        "import sys\n"
+        "sys.argv = ['tui-downloads', 'get', '--help']\n"
+        "from tui_downloads.__main__ import main\n"
+        "main()\n"
+        "print('SPARED', 'ssl' not in sys.modules)\n"
+        "import ssl\n"
+        "print('THERE', ssl.create_default_context().check_hostname)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=program.environment)
+    assert done.stdout.splitlines()[-2:] == ["SPARED True", "THERE True"]

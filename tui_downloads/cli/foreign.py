@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import click
+
+from tui_downloads.core.late import late
 
 _NAME = "the server's name is taken by itself, another goes with -o NAME, and -o - is stdout"
 _ON = "it goes on by itself from what an earlier run left; leave it out"
@@ -79,7 +80,7 @@ _MEANT: dict[str, str] = {
     for flag in flags.split()
 }
 _BEGINNINGS = {"--bt-": _TORRENT, "--seed-": _TORRENT, "--dht-": _TORRENT, "--rpc-": _SERVICE}
-_CURLS = re.compile(r"-[fsSLOJg#]{2,}")
+_CURLS = late(r"-[fsSLOJg#]{2,}")
 """Switches that curl's users write in one word."""
 
 

@@ -6,9 +6,11 @@ import re
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
+from .late import late
+
 Address = IPv4Address | IPv6Address
 
-_NUMBER = re.compile(r"0[xX][0-9a-fA-F]*|[0-9]+", re.ASCII)
+_NUMBER = late(r"0[xX][0-9a-fA-F]*|[0-9]+", re.ASCII)
 
 # The registries of special addresses are written out here because `is_global` differs between Python versions.
 _SPECIAL4 = tuple(

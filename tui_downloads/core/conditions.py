@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from .late import late
 from .resource import Resource, Validator
 
 _MONTHS = {
@@ -14,10 +15,8 @@ _MONTHS = {
     for index, month in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)  # noqa: SIM905
 }
 # The three forms of RFC 9110, section 5.6.7; the names of days are not looked at.
-_IMF = re.compile(
-    r"[A-Za-z]{3,9}, (\d\d?)[ -]([A-Z][a-z]{2})[ -](\d{4}|\d\d) (\d\d):(\d\d):(\d\d) (?:GMT|UTC)", re.ASCII
-)
-_ASCTIME = re.compile(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d) (\d{4})", re.ASCII)
+_IMF = late(r"[A-Za-z]{3,9}, (\d\d?)[ -]([A-Z][a-z]{2})[ -](\d{4}|\d\d) (\d\d):(\d\d):(\d\d) (?:GMT|UTC)", re.ASCII)
+_ASCTIME = late(r"[A-Z][a-z]{2} ([A-Z][a-z]{2}) ([ \d]\d) (\d\d):(\d\d):(\d\d) (\d{4})", re.ASCII)
 
 
 class Join(StrEnum):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import re
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import Struct
 
 from .errors import Code, RequestError
+from .late import late
+
+if TYPE_CHECKING:
+    import hashlib
 
 SIZES = {
     "sha512": 64, "sha3_512": 64, "blake2b": 64, "sha384": 48, "sha3_384": 48, "sha256": 32, "sha3_256": 32,
@@ -21,12 +24,12 @@ SIZES = {
 
 _RANK = {name: index for index, name in enumerate(SIZES)}
 _BY_LENGTH = {32: "md5", 40: "sha1", 56: "sha224", 64: "sha256", 96: "sha384", 128: "sha512"}
-_HEX = re.compile(r"[0-9a-f]+", re.ASCII | re.IGNORECASE)
-_PAIR = re.compile(r"\s*([A-Za-z][A-Za-z0-9 _/\-]{0,20}?)\s*[:=]\s*([0-9A-Fa-f]+)\s*", re.ASCII)
-_GNU = re.compile(r"(\\?)([0-9A-Fa-f]{32,128})[ \t]+\*?(.+)", re.ASCII)
-_BSD = re.compile(r"(\\?)([A-Za-z][A-Za-z0-9_/\-]{1,20}) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})", re.ASCII)
+_HEX = late(r"[0-9a-f]+", re.ASCII | re.IGNORECASE)
+_PAIR = late(r"\s*([A-Za-z][A-Za-z0-9 _/\-]{0,20}?)\s*[:=]\s*([0-9A-Fa-f]+)\s*", re.ASCII)
+_GNU = late(r"(\\?)([0-9A-Fa-f]{32,128})[ \t]+\*?(.+)", re.ASCII)
+_BSD = late(r"(\\?)([A-Za-z][A-Za-z0-9_/\-]{1,20}) ?\((.+)\) ?= ?([0-9A-Fa-f]{32,128})", re.ASCII)
 
-_NAMED = re.compile(r"md5|sha3-(?:512|384|256|224)|sha-?(?:512|384|256|224|1)|blake2[bs]|b2(?=sum|$)")
+_NAMED = late(r"md5|sha3-(?:512|384|256|224)|sha-?(?:512|384|256|224|1)|blake2[bs]|b2(?=sum|$)")
 
 
 class Checksum(Struct, frozen=True):
@@ -132,6 +135,8 @@ def agreed(digests: Iterable[Checksum | None]) -> tuple[tuple[str, str], ...]:
 
 def hasher(algorithm: str) -> hashlib._Hash:
     """Start a digest of an algorithm in `SIZES`."""
+    import hashlib  # 5 ms that a file without a digest is spared
+
     return hashlib.new(algorithm, usedforsecurity=False)
 
 

@@ -7,19 +7,21 @@ import re
 import unicodedata
 from urllib.parse import quote, unquote_to_bytes
 
+from .late import late
+
 MAX_LENGTH = 8 * 1024
-_TOKEN = re.compile(r"[^\s;=\"]+")
-_CONTINUED = re.compile(r"filename\*([0-9]{1,3})(\*?)", re.ASCII)
-_WORD = re.compile(r"=\?([A-Za-z0-9_\-]{1,40})(?:\*[A-Za-z\-]*)?\?([bBqQ])\?([^?]*)\?=")
+_TOKEN = late(r"[^\s;=\"]+")
+_CONTINUED = late(r"filename\*([0-9]{1,3})(\*?)", re.ASCII)
+_WORD = late(r"=\?([A-Za-z0-9_\-]{1,40})(?:\*[A-Za-z\-]*)?\?([bBqQ])\?([^?]*)\?=")
 # Not every codec: some of Python's are slow, warn, or are no charsets at all.
-_CHARSET = re.compile(
+_CHARSET = late(
     r"utf-?8|us-ascii|iso-8859-(?:[1-9]|1[013-6])|(?:windows|cp)-?125[0-8]|gb(?:k|2312|18030)|big5|shift_jis|"
     r"euc-(?:jp|kr)|koi8-[ru]|iso-2022-jp",
     re.IGNORECASE,
 )
-_PERCENT = re.compile(r"%[0-9A-Fa-f]{2}")
-_SURROGATE = re.compile(r"[\ud800-\udfff]")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
+_PERCENT = late(r"%[0-9A-Fa-f]{2}")
+_SURROGATE = late(r"[\ud800-\udfff]")
+_CONTROL = late(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
 
 def filename(value: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import unquote, unquote_to_bytes
 from .addresses import parse_ipv4
 from .content_types import name_for_type
 from .errors import Code, DownloadError
+from .late import late
 from .names import safe_name
 from .secrecy import Guarded
 
@@ -23,28 +24,28 @@ PORTS = {"http": 80, "https": 443, "ftp": 21, "ftps": 990, "ftpes": 21, "sftp": 
 MAX_LENGTH = 16 * 1024
 HIDDEN = "…"
 
-_SHAPE = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
+_SHAPE = late(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 _PLAIN = re.compile(
     r"(https?)://([a-z0-9][a-z0-9.\-]{0,252})(?::([1-9][0-9]{0,3}))?(/[A-Za-z0-9._~!$&'()*+,;=:@/\-]*)",
     re.ASCII,
 )
 """The common, already canonical link, so that ten thousand small files do not wait for the long way."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
-_HOST = re.compile(r"[a-z0-9_](?:[a-z0-9_\-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_\-]*[a-z0-9_])?)*", re.ASCII)
-_PATH_UNSAFE = re.compile(r"""[^!$%&'()*+,\-./0-9:;=@A-Z\[\]_a-z~]""")
-_QUERY_UNSAFE = re.compile(r"""[^!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~{}|\\^`]""")
-_DOTS = re.compile(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
-_IDNA_DOTS = re.compile("[\u3002\uff0e\uff61]")
-_USERINFO = re.compile(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:(?=[/\\]))?[/\\]*)[^/?#\\]*@")
-_IN_TEXT = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s\"'<>]+")
+_CONTROL = late(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_ENCODED_CONTROL = late(r"%(?:[01][0-9a-f]|7f)", re.IGNORECASE)
+_HOST = late(r"[a-z0-9_](?:[a-z0-9_\-]*[a-z0-9_])?(?:\.[a-z0-9_](?:[a-z0-9_\-]*[a-z0-9_])?)*", re.ASCII)
+_PATH_UNSAFE = late(r"""[^!$%&'()*+,\-./0-9:;=@A-Z\[\]_a-z~]""")
+_QUERY_UNSAFE = late(r"""[^!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~{}|\\^`]""")
+_DOTS = late(r"/(?:\.|%2e){1,2}(?:/|$)", re.IGNORECASE)
+_IDNA_DOTS = late("[\u3002\uff0e\uff61]")
+_USERINFO = late(r"^(\s*(?:[A-Za-z][A-Za-z0-9+.\-]*:(?=[/\\]))?[/\\]*)[^/?#\\]*@")
+_IN_TEXT = late(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}://[^\s\"'<>]+")
 
 _SECRET_EXACT = frozenset({
     "sig", "se", "sp", "sv", "sr", "st", "skoid", "sktid", "key", "pwd", "pass", "passwd", "otp", "pin", "code",
     "hmac", "hash", "hdnea", "hdnts", "exp", "expires", "policy", "key-pair-id", "googleaccessid", "awsaccesskeyid",
     "ossaccesskeyid", "ticket", "alf_ticket", "sid", "jwt", "sas", "verify", "md5", "nonce", "user", "login", "email",
 })  # fmt: skip
-_SECRET_PART = re.compile(
+_SECRET_PART = late(
     r"token|secret|passw|signature|credential|api[-_]?key|access[-_]?key|session|auth|^x-(?:amz|goog|oss|cos|obs)-"
 )
 

@@ -14,6 +14,7 @@ from string import Formatter
 from .content_types import content_type as content_type
 from .disposition import content_disposition as content_disposition
 from .errors import Code, RequestError
+from .late import late
 
 MAX_BYTES = 255 - len(" (9999)") - len(".part.journal")
 DEFAULT = "download"
@@ -23,12 +24,10 @@ FIELDS = frozenset({"name", "stem", "ext", "host", "date", "time", "id", "catego
 """What a name template may hold."""
 
 _FAST = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_ .+\-()\[\],=@~!']{0,198}[A-Za-z0-9_+\-)\]=~!'])?", re.ASCII)
-_FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u2028\u2029]')
+_FORBIDDEN = late(r'[<>:"/\\|?*\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff\u2028\u2029]')
 # What has no picture of its own although it is no format character: fillers, joiners, variation selectors, blanks.
-_UNSEEN = re.compile(
-    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]"
-)
-_DEVICE = re.compile(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
+_UNSEEN = late("[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0000-\U000e0fff]")
+_DEVICE = late(r"(?:con|prn|aux|nul|clock\$|conin\$|conout\$|(?:com|lpt)[0-9¹²³])", re.IGNORECASE)
 _LAUNCHED = frozenset({
     ".desktop", ".url", ".webloc", ".lnk", ".scf", ".library-ms", ".searchconnector-ms", ".search-ms",
     ".settingcontent-ms", ".appref-ms", ".website", ".fileloc", ".inetloc", ".ftploc", ".mailloc", ".terminal",
@@ -43,9 +42,9 @@ _BESIDE = frozenset({
     ".asc", ".sig", ".gpg", ".pgp", ".minisig", ".md5", ".sha1", ".sha256", ".sha512", ".torrent", ".metalink",
     ".meta4", ".zsync",
 })  # fmt: skip
-_EXTENSION = re.compile(r"\.(?=[A-Za-z0-9_+\-]*[A-Za-z])[A-Za-z0-9_+\-]{1,16}", re.ASCII)
-_VOLUME = re.compile(r"\.(?:7z|zip|rar|tar|iso|img|bin)\.[0-9]{2,4}", re.ASCII | re.IGNORECASE)
-_RAR_PART = re.compile(r"\.part[0-9]{1,4}\.rar", re.ASCII | re.IGNORECASE)
+_EXTENSION = late(r"\.(?=[A-Za-z0-9_+\-]*[A-Za-z])[A-Za-z0-9_+\-]{1,16}", re.ASCII)
+_VOLUME = late(r"\.(?:7z|zip|rar|tar|iso|img|bin)\.[0-9]{2,4}", re.ASCII | re.IGNORECASE)
+_RAR_PART = late(r"\.part[0-9]{1,4}\.rar", re.ASCII | re.IGNORECASE)
 
 
 def safe_name(text: str, *, replace: str = "_") -> str:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from .late import late
+
 MAX_SIZE = 2**63 - 1
 """What a file offset can hold; longer claims are not believed."""
 
 _RANGE = re.compile(r"bytes[ \t]+([0-9]{1,19})-([0-9]{1,19})/(?:([0-9]{1,19})|\*)", re.ASCII | re.IGNORECASE)
-_UNSATISFIED = re.compile(r"bytes[ \t]+\*/([0-9]{1,19})", re.ASCII | re.IGNORECASE)
+_UNSATISFIED = late(r"bytes[ \t]+\*/([0-9]{1,19})", re.ASCII | re.IGNORECASE)
 _LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
 
 

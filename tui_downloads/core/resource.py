@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Struct, field
 
-_STRONG = re.compile(r'"[\x21\x23-\x7e\x80-\U0010ffff]+"')
+_STRONG = re.compile(r'"[^\x00-\x20"\x7f]+"')
 """An opaque tag of RFC 9110, section 8.8.3, not weak and not empty."""
 
 

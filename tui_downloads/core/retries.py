@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from .conditions import parse_http_date
 from .errors import Code, DownloadError
+from .late import late
 
 LONGEST_PAUSE = 3600.0
 """Seconds; a server that asks for more is asked again sooner."""
@@ -25,7 +26,7 @@ PATIENCE = 8
 ONCE = frozenset({404, 410, 421})
 """Statuses that are tried once more: a mirror behind the name may lag, a connection may lead to the wrong host."""
 
-_SECONDS = re.compile(r"[0-9]{1,40}(\.[0-9]{0,40})?", re.ASCII)
+_SECONDS = late(r"[0-9]{1,40}(\.[0-9]{0,40})?", re.ASCII)
 
 
 def parse_retry_after(text: str, now: float) -> float | None:

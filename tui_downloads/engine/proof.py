@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from typing import TYPE_CHECKING
 
-from tui_downloads.core.digests import strongest
+from tui_downloads.core.digests import hasher, strongest
 from tui_downloads.core.errors import Code, DownloadError
 from tui_downloads.core.snapshots import Proof
 from tui_downloads.files.hashing import digest_file
@@ -131,7 +130,9 @@ class Prover:
     async def _digest(self, algorithm: str) -> str:
         body, part = self._transfer.body, self._transfer.part
         if body is not None:
-            return hashlib.new(algorithm, body, usedforsecurity=False).hexdigest()
+            found = hasher(algorithm)
+            found.update(body)
+            return found.hexdigest()
         assert part is not None
         return await digest(self._transfer, digest_file, part.path, algorithm)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
-
 from tui_downloads.core.digests import parse_checksum
 from tui_downloads.core.download import Download, FileRecord
 from tui_downloads.core.links import parse_link, redact
@@ -29,6 +27,8 @@ def marked(url: str) -> str:
     shown = redact(url)
     if shown == url:
         return url
+    from hashlib import blake2b
+
     return f"{shown}#{blake2b(url.encode(), digest_size=8).hexdigest()}"
 
 

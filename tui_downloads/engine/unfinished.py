@@ -9,7 +9,6 @@ import fcntl
 import os
 import stat
 from collections.abc import Iterable
-from hashlib import blake2b
 
 from tui_downloads.core.download import FileRecord
 from tui_downloads.files.peek import PART
@@ -95,4 +94,6 @@ def _mark(folder: str) -> str:
 
 def _key(url: str) -> bytes:
     """Give what a mark says of a link: a fingerprint, because links hold secrets."""
+    from hashlib import blake2b
+
     return blake2b(url.encode(), digest_size=16).hexdigest().encode() + b"\n"

@@ -7,7 +7,6 @@ import fcntl
 import functools
 import itertools
 import os
-import secrets
 import stat
 import sys
 import time
@@ -18,7 +17,7 @@ NOT_OURS = frozenset({errno.ELOOP, errno.EMLINK, errno.EACCES, errno.EPERM, errn
 """What opening a link, a folder, a pipe or a file that we may not read fails with."""
 TEMPORARY_PREFIX = ".tui-downloads-"
 TEMPORARY_SUFFIX = ".tmp"
-_SESSION = secrets.token_hex(12)
+_SESSION = os.urandom(12).hex()
 _COUNTER = itertools.count()
 
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from tui_downloads.core.digests import canonical, hasher
 from tui_downloads.core.errors import Code, DownloadError, Interrupted
 
 from .faults import told
+
+if TYPE_CHECKING:
+    import hashlib
 
 BLOCK = 1 << 20
 
@@ -102,6 +104,8 @@ def verify_bytes(content: bytes, algorithm: str, digest: str) -> bool:
     Raises:
         DownloadError: INVALID_OPTION for an unknown algorithm.
     """
+    import hmac
+
     current = _hasher(algorithm)
     current.update(content)
     return hmac.compare_digest(current.hexdigest(), digest.lower()) if digest.isascii() else False

@@ -10,7 +10,6 @@ import errno
 import os
 from collections.abc import Sequence
 from contextlib import ExitStack
-from hashlib import blake2b
 
 from msgspec.structs import replace
 
@@ -456,6 +455,8 @@ def _take(at: Folder, name: str) -> int:
 
 
 def _sample(fd: int, start: int, length: int) -> str:
+    from hashlib import blake2b
+
     return blake2b(positioned.read(fd, start, length), digest_size=16).hexdigest()
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 import struct
 from collections.abc import Iterable
-from hashlib import blake2b
 from typing import Any
 
 from msgspec import Struct, field
 
+from tui_downloads.core.late import late
 from tui_downloads.core.resource import Validator
 from tui_downloads.core.spans import SpanSet
 
@@ -18,7 +17,7 @@ from .base import Origin
 
 VERSION = 1
 MAGIC = b"tui-downloads journal 1\n"
-_MAGIC = re.compile(rb"tui-downloads journal (\d{1,9})\n")
+_MAGIC = late(rb"tui-downloads journal (\d{1,9})\n")
 RECORD_LIMIT = 4 * 1024 * 1024
 _MAX_OFFSET = (1 << 63) - 1
 
@@ -185,6 +184,8 @@ def frame(kind: bytes, payload: bytes, check: bytes) -> bytes:
 
 def digest(check: bytes, content: bytes) -> bytes:
     """Give the check of a record that follows another."""
+    from hashlib import blake2b  # 5 ms that a file without a journal is spared
+
     return blake2b(check + content, digest_size=CHECK).digest()
 
 

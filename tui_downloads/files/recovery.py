@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from msgspec import Struct
 
 from tui_downloads.core.errors import DownloadError
+from tui_downloads.core.late import late
 from tui_downloads.core.spans import SpanSet
 
 from . import claim
@@ -23,7 +24,7 @@ from .peek import JOURNAL, PART, Peek, peek
 
 OLD = 24 * 3600.0
 """Seconds after which a temporary file of ours belongs to nobody."""
-_TEMPORARY = re.compile(re.escape(claim.TEMPORARY_PREFIX) + r"[0-9a-f]{24,48}" + re.escape(claim.TEMPORARY_SUFFIX))
+_TEMPORARY = late(re.escape(claim.TEMPORARY_PREFIX) + r"[0-9a-f]{24,48}" + re.escape(claim.TEMPORARY_SUFFIX))
 
 
 class Found(Struct, frozen=True):

@@ -7,6 +7,7 @@ import re
 from msgspec import Struct
 
 from tui_downloads.core.content_types import essence
+from tui_downloads.core.late import late
 from tui_downloads.core.resource import Headers
 
 from .base import MOST_MIRRORS, absolute
@@ -14,8 +15,8 @@ from .signs import METALINK_TYPES
 
 MOST_LINKS = 256
 LONGEST = 64 * 1024
-_LINK = re.compile(r"[\s,]*<([^>]{0,8192})>")
-_PARAMETER = re.compile(
+_LINK = late(r"[\s,]*<([^>]{0,8192})>")
+_PARAMETER = late(
     r"\s*;\s*([A-Za-z0-9!#$&+\-.^_`|~*]{1,64})\s*(?:=\s*(?:\"((?:[^\"\\]|\\.){0,1024})\"|([^\s;,\"]{0,1024})))?"
 )
 

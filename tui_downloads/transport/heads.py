@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.late import late
 from tui_downloads.core.resource import Head, Headers
 
 _FIELD = re.compile(r"^([^:\r\n]+):[ \t]*([^\r\n]*)", re.MULTILINE)
-_FOLD = re.compile(r"[ \t]*\r?\n[ \t]+")
+_FOLD = late(r"[ \t]*\r?\n[ \t]+")
 
 
 def status_of(line: bytes) -> int:

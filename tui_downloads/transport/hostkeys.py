@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import shlex
 from pathlib import Path
 
@@ -79,4 +78,6 @@ def _raw(key: bytes | str) -> bytes:
 
 def fingerprint(raw: bytes) -> str:
     """Give a key's fingerprint as ssh shows it."""
+    import hashlib
+
     return "SHA256:" + base64.b64encode(hashlib.sha256(raw).digest()).decode().rstrip("=")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pycurl
 
 from tui_downloads import __version__
 from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.late import late
 
 from .base import Reach, Request
 from .exchange import Exchange
@@ -19,7 +19,7 @@ _PROTO_SFTP = 1 << 5
 """CURLPROTO_SFTP, which pycurl has no name for."""
 _SCHEMES = pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS | pycurl.PROTO_FTP | pycurl.PROTO_FTPS | _PROTO_SFTP
 _BUFFER = 512 * 1024
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+_TOKEN = late(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 PLAIN_FIELDS = (b"Accept-Encoding: identity",)
 """Asked of every server that the caller has no other wish for: a coded body can't be cut into segments."""
 LOGIN = pycurl.HTTPAUTH_BASIC | pycurl.HTTPAUTH_DIGEST

@@ -8,11 +8,12 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import unquote
 
 from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.late import late
 from tui_downloads.core.secrecy import Guarded
 
 KINDS = ("http", "https", "socks4", "socks4a", "socks5", "socks5h")
 _PORTS = {"http": 80, "https": 443}
-_SHAPE = re.compile(r"(?:([a-z0-9]+)://)?(?:([^@/]*)@)?(\[[0-9a-f:.]+\]|[^:@/\s]+)(?::([0-9]{1,5}))?/?", re.IGNORECASE)
+_SHAPE = late(r"(?:([a-z0-9]+)://)?(?:([^@/]*)@)?(\[[0-9a-f:.]+\]|[^:@/\s]+)(?::([0-9]{1,5}))?/?", re.IGNORECASE)
 
 
 class Proxy(Guarded, frozen=True):

@@ -7,6 +7,7 @@ import re
 import pycurl
 
 from tui_downloads.core.errors import Code, DownloadError
+from tui_downloads.core.late import late
 from tui_downloads.core.resource import Head, Headers
 
 from .base import Answer, Ended, Request, Take
@@ -15,7 +16,7 @@ from .exchange import Exchange, Hold
 _SCHEMES = frozenset({"ftp", "ftps", "ftpes", "sftp"})
 _BEYOND = {31, 33, 36}
 """libcurl's codes for a start past the file's end (and for a server that does not resume)."""
-_SENSELESS = re.compile(rb"^213[ \t]+-", re.MULTILINE)
+_SENSELESS = late(rb"^213[ \t]+-", re.MULTILINE)
 
 
 class Cut:

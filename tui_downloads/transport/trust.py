@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import ssl
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -41,9 +39,14 @@ def find_bundle(environ: Mapping[str, str] = os.environ, places: tuple[str, ...]
             )
         if path:
             return path
-    for place in (*places, ssl.get_default_verify_paths().cafile or ""):
-        if place and os.path.isfile(place):
+    for place in places:
+        if os.path.isfile(place):
             return place
+    import ssl  # 10 ms that are spared where one of the usual places has it
+
+    built_in = ssl.get_default_verify_paths().cafile
+    if built_in and os.path.isfile(built_in):
+        return built_in
     try:
         import certifi
     except ImportError:
@@ -104,6 +107,8 @@ def _join(system: str, extra: bytes) -> Path:
     if b"-----BEGIN" not in extra:
         raise DownloadError(Code.INVALID_OPTION, "The certificate file has no certificate in PEM form.")
     known = Path(system).read_bytes() if system else b""
+    import tempfile
+
     descriptor, name = tempfile.mkstemp(prefix="tui-downloads-", suffix=".pem")
     with os.fdopen(descriptor, "wb") as file:
         file.write(known + b"\n" + extra + b"\n")
