@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -40,7 +41,7 @@ values = {links}
 """
 
 
-def seed(client: httpx.Client, origin: PracticeServer) -> list[str]:
+def stage(client: httpx.Client, origin: PracticeServer) -> list[str]:
     """Put downloads on the stage: paused, finished, failed and cancelled ones; give their ids."""
     body = {"downloads": [{"url": origin.file(1000, f"p{n}.bin"), "paused": True} for n in range(WAITING)]}
     added = client.post("/v1/downloads", json=body)
@@ -68,17 +69,21 @@ def command(folder: Path, service: Service, token: str, ids: Sequence[str], link
     ]  # fmt: skip
 
 
-def run(home: Home, origin: PracticeServer, examples: int, *, seconds: float, short: bool = False):
+def run(
+    home: Home, origin: PracticeServer, examples: int, *, seconds: float, short: bool = False, seed: int | None = None
+):
     """Run the tool against a service with downloads on the stage: without what empties it, then with all.
 
-    A short second run has only what empties it.
+    A short second run has only what empties it. Without a seed every run asks something else.
     """
     token = home.token("root", "--scope", "admin", "--private", "--folder", str(home.downloads))
     service = home.serve("127.0.0.1:0")
     with service.client(token) as client:
-        ids = seed(client, origin)
+        ids = stage(client, origin)
     links = [origin.file(300, "more.bin"), origin.url("/none")]
     words = command(home.folder, service, token, ids, links, examples)
+    if seed is not None:
+        words += ["--seed", str(seed)]
     done = []
     without = [word for name in EMPTYING for word in ("--exclude-name", name)]
     alone = [word for name in EMPTYING for word in ("--include-name", name)]
@@ -92,19 +97,26 @@ def run(home: Home, origin: PracticeServer, examples: int, *, seconds: float, sh
     return done
 
 
+def errors_in(log: str) -> list[str]:
+    """Give the errors in a log of the service, each with its traceback."""
+    found = re.split(r"^(?=\d{4}-\d\d-\d\d )", log, flags=re.MULTILINE)
+    return [entry.rstrip() for entry in found if " ERROR " in entry.partition("\n")[0]]
+
+
 def main() -> int:
     """Run for long and print what the tool says."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--examples", type=int, default=50, help="examples for each operation and scenario")
     parser.add_argument("--seconds", type=float, default=7200.0, help="when to give up")
+    parser.add_argument("--seed", type=int, default=None, help="ask the same things again")
     given = parser.parse_args()
     with new_home() as home, serve_in_thread() as origin:
-        done = run(home, origin, given.examples, seconds=given.seconds)
+        done = run(home, origin, given.examples, seconds=given.seconds, seed=given.seed)
         for found in done:
             print(found.stdout, found.stderr, sep="\n")
-        errors = [line for line in home.log.splitlines() if " ERROR " in line]
+        errors = errors_in(home.log)
         print(f"{len(errors)} errors in the service's log", *errors[:20], sep="\n")
-        return max(found.returncode for found in done)
+        return max([bool(errors), *(found.returncode for found in done)])
 
 
 if __name__ == "__main__":
