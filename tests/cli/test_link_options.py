@@ -64,3 +64,17 @@ def test_a_password_that_is_left_out_is_asked_for(monkeypatch, user, asked):
     made = wishes("-u", user, LINK)[0].credentials
     assert questions == asked
     assert made.password == ("typed" if asked else user[3:])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows keeps its devices elsewhere")
+def test_a_device_is_no_name_for_a_file():
+    """`-o /dev/null` would make a file beside the device; the bytes go there by the shell."""
+    values = {"output": "/dev/null", "folder": None}
+    with pytest.raises(click.UsageError, match="is a device: /dev/null; -o - > /dev/null"):
+        module.place(values)
+
+
+def test_a_missing_choice_is_asked_for_in_one_line(program):
+    """click puts each choice on a line of its own, after a tab."""
+    said = program("completion", code=2).stderr
+    assert len(said.splitlines()) == 1 and "bash, zsh, fish" in said

@@ -128,6 +128,13 @@ def test_completion_answers(program: Program) -> None:
     assert program().stdout.split() == ["plain,--sort"]
     program.env |= {"COMP_CWORD": "2", "COMP_WORDS": "tui-downloads config s"}
     assert program().stdout.split() == ["plain,set", "plain,show"]
+    program.env |= {"COMP_CWORD": "3", "COMP_WORDS": "tui-downloads get -i x"}
+    assert program().stdout.split() == ["file,x"]
+    program.env |= {"COMP_CWORD": "3", "COMP_WORDS": "tui-downloads list --state qu"}
+    assert program().stdout.split() == ["plain,queued"]
+    # A complaint would land in the line that is typed.
+    program.env |= {"COMP_CWORD": "2", "COMP_WORDS": "tui-downloads nope "}
+    assert program().stderr == ""
 
 
 def test_serve_daemon_passes_on_what_the_service_says(program: Program) -> None:

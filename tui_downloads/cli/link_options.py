@@ -230,8 +230,12 @@ def place(values: dict[str, Any], *, here: bool = True) -> None:
         raise click.UsageError("-o needs a name.")
     folder, name = os.path.split(output)
     whole = os.path.join(values["folder"] or "", folder)
-    if name in ("", ".", "..") or (here and os.path.isdir(os.path.join(absolute(whole), name))):
+    there = os.path.join(absolute(whole), name) if here else ""
+    if name in ("", ".", "..") or (here and os.path.isdir(there)):
         shown = click.format_filename(output)
         raise click.UsageError(f"-o names a file, and this is a folder: {shown}; the folder goes with -d DIR.")
+    if here and os.path.exists(there) and not os.path.isfile(there):
+        shown = click.format_filename(output)
+        raise click.UsageError(f"-o names a file, and this is a device: {shown}; -o - > {shown} writes into it.")
     if folder:
         values["folder"], values["output"] = whole, name

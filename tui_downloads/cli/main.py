@@ -84,11 +84,17 @@ class Root(click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         name = args[0]
-        if name not in COMMANDS and "://" not in name:
+        # While a shell completes, a complaint would land in the line that is typed.
+        if name not in COMMANDS and "://" not in name and not ctx.resilient_parsing:
             near = _near(name)
             hint = f" Did you mean {near}?" if near else " See: tui-downloads --help"
             ctx.fail(f"There is no command {click.format_filename(name)!r}.{hint}")
-        return super().resolve_command(ctx, args)
+        found = super().resolve_command(ctx, args)
+        if ctx.resilient_parsing and found[1] is not None:
+            from tui_downloads.cli.completing import teach
+
+            teach(found[1])
+        return found
 
 
 def _near(name: str) -> str:
@@ -161,7 +167,8 @@ def _run(args: list[str]) -> int:
 
 def _usage(error: click.UsageError) -> str:
     """Say what is wrong with a command line; where click found it, also where to look."""
-    text = error.format_message()
+    # click puts the choices of an argument on lines of their own.
+    text = " ".join(error.format_message().split())
     for word, meant in (("integer range", "whole number"), ("float range", "number"), ("integer", "whole number")):
         text = text.replace(f"is not a valid {word}", f"is not a {meant}")
     found_by_click = type(error) is not click.UsageError or text.startswith("Got unexpected")
