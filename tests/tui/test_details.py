@@ -91,7 +91,7 @@ async def test_the_log_tells_the_states_of_the_session(rig):
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 12)])
-@pytest.mark.parametrize("keys", [("G",), ("j",) * 12, ("pagedown", "ctrl+d", "pagedown", "ctrl+d")])
+@pytest.mark.parametrize("keys", [("G",), ("j",) * 8, ("pagedown", "ctrl+d") * 3])
 async def test_what_is_below_the_fold_can_be_reached(rig, size, keys):
     """On a narrow terminal the pictures stand below the facts."""
     async with rig(size=size) as r:
@@ -110,3 +110,21 @@ async def test_a_map_is_as_wide_as_its_page(rig, size):
         await r.press("enter", "2")
         lines = [line.strip(" ▁▂▃▄▅▆▇") for line in r.shown().split("\n") if "░" in line and "missing" not in line]
         assert len({len(line) for line in lines}) == 1
+
+
+async def test_the_footer_gives_way_key_by_key(rig):
+    """Where it is narrow, what is used most stays beside the way back."""
+    async with rig(size=(60, 20)) as r:
+        await r.press("enter")
+        last = r.shown().splitlines()[-1]
+        assert "p pause" in last and "esc back" in last and "help" not in last
+
+
+async def test_every_connection_can_be_scrolled_to(rig):
+    """On a page that scrolls none is left out."""
+    async with rig(size=(80, 24)) as r:
+        r.engine.tick(3)
+        await r.press("enter")
+        said = str(r.app.screen.query_one("#pictures").content)
+        views = (await r.engine.get(r.id("run0.iso"))).connections
+        assert len(views) > 1 and f"\n{len(views):>2}  " in said

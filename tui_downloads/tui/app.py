@@ -183,11 +183,11 @@ class DownloadsApp(App[int], inherit_bindings=False):
             text = name
             if state is State.FAILED and view is not None and view.error is not None:
                 text = f"{name}: {view.error.message}"
-            return Entry(event.at, f"{glyph} {state.value}".strip(), text, STATE_STYLES[state], event.id)
+            return Entry(event.at, f"{glyph} {state.value}".strip(), text, STATE_STYLES[state], event.id, state)
         if event.type == "gap":
             return Entry(event.at, "gap", "Some news were missed; the list is current.", "warning")
         said = event.data.get("message") or event.data.get("text")
-        return Entry(event.at, event.type, f"{name}: {said}" if said else name, "muted")
+        return Entry(event.at, event.type, f"{name}: {said}" if said else name, "muted", event.id)
 
     # Speaking.
 

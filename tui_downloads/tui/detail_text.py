@@ -112,15 +112,19 @@ def _trouble(view: DownloadView, now: float, width: int) -> Iterable[Content]:
         yield Content("")
 
 
-def pictures(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[Content]:
-    """Give segment map, connections and speed graph below each other, in at most `height` lines."""
+def pictures(detail: DetailView, width: int, height: int, glyphs: Glyphs, *, scrolls: bool = False) -> list[Content]:
+    """Give segment map, connections and speed graph below each other, in at most `height` lines.
+
+    On a page that scrolls every connection is shown, however many lines that takes.
+    """
     graph = min(8, max(3, height // 4))
     cells = max(3, min(8, height // 4))
     lines = segments(detail, width, cells, glyphs)
     used = len(lines) + graph + 3
     shown = connection_lines(detail.connections, width, glyphs)
-    room = max(0, height - used - 1)
-    if shown and room:
+    room = len(shown) if scrolls else max(0, height - used - 1)
+    # One of many connections says nothing.
+    if shown and room >= min(3, len(shown)):
         note = "" if len(shown) <= room else f"{len(detail.connections)}"
         lines += [Content(""), title("Connections", note), *shown[:room]]
     lines += [Content(""), *speed(detail, width, graph, glyphs)]

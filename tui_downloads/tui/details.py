@@ -123,7 +123,8 @@ class DetailsScreen(Screen[None]):
                 log = detail_text.log(detail, news, half, now)
                 facts += [Content(""), detail_text.title("Log"), *log[: room - len(facts) - 3]]
             self._put("facts", facts)
-            self._put("pictures", detail_text.pictures(detail, half, room, glyphs) if self._loaded else [])
+            drawn = detail_text.pictures(detail, half, room, glyphs, scrolls=not wide) if self._loaded else []
+            self._put("pictures", drawn)
         elif not self._loaded:
             # What is not here yet is not said to be missing.
             self._put("lines", [])
@@ -162,12 +163,12 @@ class DetailsScreen(Screen[None]):
         self.query_one("#tabs", LineBar).show(parts)
         keymap = self._main.session.settings.keys
         keys = [Part(" ")]
-        for id in FOOTER:
+        for place, id in enumerate(FOOTER):
             action = BY_ID[id]
             if self._main.possible(action):
                 short = action.short or ("copy link" if id == "file.copy_url" else "")
-                keys.append(Part(shown_keys(action, keymap)[0], "key", f"forward('{action.method}')", rank=3))
-                keys.append(Part(f" {short}  ", "muted", f"forward('{action.method}')", rank=3))
+                keys.append(Part(shown_keys(action, keymap)[0], "key", f"forward('{action.method}')", 3 + place))
+                keys.append(Part(f" {short}  ", "muted", f"forward('{action.method}')", 3 + place))
         ours = {action.id: shown_keys(action, keymap)[0] for action in ELSEWHERE}
         turn = f"{ours['details.previous']} {ours['details.next']}"
         keys += [Part(turn, "key", "tab(1)", rank=2), Part(" tabs  ", "muted", "tab(1)", rank=2)]

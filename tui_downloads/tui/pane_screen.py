@@ -14,7 +14,7 @@ from tui_downloads.core.filters import parse as parse_filter
 from tui_downloads.core.lifecycle import State
 from tui_downloads.core.snapshots import DownloadView, Snapshot
 
-from . import bars, remembering
+from . import bars, log_filter, remembering
 from .fields import SafeInput
 from .line_bar import LineBar
 from .log_view import LogView
@@ -232,6 +232,7 @@ class PaneScreen(Screen[None]):
             query = self._filter.query(base)
             rows.query = replace(query, sort=rows.query.sort, reverse=rows.query.reverse)
             rows.keep = None if self._filter.exact or not self._filter else (lambda view: matches(view, now))
+        self.log_view.filter(log_filter.keep(self._filter, lambda id: self.session.snapshot.downloads.get(id), now))
         self._stale_stores = {"history", "errors"}
         if self.pane in self._stale_stores:
             self.load_store(self.pane)

@@ -17,7 +17,8 @@ GAP = 3
 """Cells between the two halves below a table."""
 LEAST_LOG = 4
 LEAST_PICTURES = 12
-"""Lines below which map, connections and graph say too little."""
+"""Lines below which map, connections and graph say too little; the map alone takes fewer."""
+LEAST_MAP = 5
 FIRST = {"transferring": 0, "failed": 1, "queued": 2}
 """What is shown first of a package's files: what moves, what went wrong, what is still to come."""
 
@@ -74,7 +75,9 @@ def _body(detail: DetailView, width: int, height: int, glyphs: Glyphs) -> list[C
         # What has come of a file that stopped half-way is worth a map; a whole one is not.
         shown = view.state is not State.COMPLETE and view.done and height >= 6
         return detail_text.segments(detail, width, max(1, min(4, height - 2)), glyphs) if shown else []
-    return detail_text.pictures(detail, width, height, glyphs) if height >= LEAST_PICTURES else []
+    if height < LEAST_PICTURES:
+        return detail_text.segments(detail, width, min(3, height - 2), glyphs) if height >= LEAST_MAP else []
+    return detail_text.pictures(detail, width, height, glyphs)
 
 
 def files(views: Sequence[FileView], width: int, height: int) -> list[Content]:

@@ -11,7 +11,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from tui_downloads.tui.actions import ACTIONS, ELSEWHERE, GROUPS, Action, shown_keys
-from tui_downloads.tui.safe_text import elide, pad, words
+from tui_downloads.tui.safe_text import elide_end, pad, words
 
 from .base import Dialog, step
 
@@ -77,7 +77,7 @@ class HelpDialog(Dialog[str]):
         narrow = self.app.size.width < NARROW
         left = f" {pad(keys, FEW_KEYS)}" if narrow else f"  {pad(keys, KEYS)}"
         if narrow:
-            title = elide(title, max(12, self.app.size.width - len(left) - 8))
+            title = elide_end(title, max(12, self.app.size.width - len(left) - 8))
         text = words((left, look[0]), (title, look[1]), (id, "$tui-muted"))
         return Option(text, id=action.method if here else None)
 

@@ -27,7 +27,7 @@ COUNTS = (
     ("per_host", "Connections per host", 1, 256),
     ("per_download", "Connections per download", 1, 64),
 )
-NARROW = 60
+NARROW = 80
 """Cells of a terminal below which long words give way to their beginnings."""
 
 
