@@ -8,6 +8,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tui_downloads.core.admission import (
     Accept,
@@ -180,9 +181,36 @@ def test_f7_a_hidden_total_needs_equal_validators():
 
 
 def test_f8_several_parts_and_unasked_parts_are_refused():
-    """F8: nothing of them is kept."""
-    assert code(judge(later(), part(content_type="multipart/byteranges; boundary=x"))) is Code.PROTOCOL_ERROR
+    """F8: nothing of them is kept; where nothing would be lost, the whole file is asked for."""
+    several = part("0-99/100", content_type="multipart/byteranges; boundary=x")
+    assert code(judge(later(), several)) is Code.PROTOCOL_ERROR
+    assert isinstance(judge(later(strikes=1), several), Single)
+    assert isinstance(judge(Asked(start=0, url=URL), several), Plain)
     assert isinstance(judge(Asked(url=URL), part("0-99/100")), Refuse)
+
+
+@pytest.mark.parametrize("status", [400, 403, 405, 406, 412, 501])
+def test_a_refusal_may_be_about_the_range_alone(status: int):
+    """A first question is put again without one; the rest of a file, or what was asked plainly, is refused."""
+    assert isinstance(judge(Asked(start=0, url=URL), head(status)), Plain)
+    assert isinstance(judge(Asked(url=URL), head(status)), Refuse)
+    assert isinstance(judge(later(), head(status)), Refuse)
+    assert isinstance(judge(Asked(start=0, url=URL), head(401)), Refuse)
+
+
+@pytest.mark.parametrize("status", [200, 201, 203, 226, 299])
+def test_a_success_without_a_meaning_of_its_own_brings_the_file(status: int):
+    """An unknown 2xx is a 200 (RFC 9110, section 15)."""
+    verdict = judge(Asked(start=0, url=URL), head(status, content_length="100"))
+    assert isinstance(verdict, Single | Accept) and (verdict.accept if isinstance(verdict, Single) else verdict).whole
+
+
+def test_the_whole_file_after_its_end_says_that_there_is_no_more():
+    """A server that hid the size, asked for what follows, may send everything again: of one version, it is done."""
+    unsized = replace(OLD, size=None)
+    assert isinstance(judge(later(100, joining=100, resource=unsized), whole()), Done)
+    assert isinstance(judge(later(100, joining=90, resource=unsized), whole()), Single)
+    assert isinstance(judge(later(100, joining=100, resource=unsized), whole(etag='"v2"')), Restart)
 
 
 def test_f10_if_range_answered_with_the_same_file_is_asked_without():
@@ -210,6 +238,8 @@ def test_f12_what_names_no_version_is_not_called_changed():
         (unsized, 100, "", "no version"),
         (bare, 90, "", "changed"),
         (OLD, 100, '"v2"', "changed"),
+        (replace(OLD, validator=Validator('W/"v1"')), 100, 'W/"v1"', "vaguely"),
+        (replace(OLD, validator=Validator('W/"v1"')), 100, 'W/"v2"', "changed"),
     ):
         verdict = judge(later(resource=old), whole(size, etag))
         assert isinstance(verdict, Restart) and said in verdict.reason, verdict

@@ -20,8 +20,8 @@ from tui_downloads.core.statuses import refusal
         (502, Code.SERVER_ERROR, True), (504, Code.SERVER_ERROR, True), (522, Code.SERVER_ERROR, True),
         (501, Code.HTTP_REFUSED, False), (400, Code.HTTP_REFUSED, False), (451, Code.HTTP_REFUSED, False),
         (204, Code.NOT_A_FILE, False), (205, Code.NOT_A_FILE, False), (304, Code.NOT_A_FILE, False),
-        (202, Code.NOT_A_FILE, False), (300, Code.REDIRECT_ERROR, False), (999, Code.PROTOCOL_ERROR, False),
-        (0, Code.PROTOCOL_ERROR, False),
+        (202, Code.SERVER_ERROR, True), (207, Code.NOT_A_FILE, False), (300, Code.REDIRECT_ERROR, False),
+        (999, Code.PROTOCOL_ERROR, False), (0, Code.PROTOCOL_ERROR, False),
     ],
 )  # fmt: skip
 def test_a_status_has_a_code_and_says_whether_to_retry(status: int, code: Code, retry: bool):

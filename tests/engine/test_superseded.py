@@ -71,3 +71,18 @@ def test_nothing_known_waits_for_nothing():
     older = Superseded()
     older.known([], "file.bin")
     assert not older.waiting
+
+
+def test_of_several_the_one_that_holds_most_stays(part, tmp_path):
+    """A server that changes all the time does not fill the disk."""
+    older = Superseded()
+    older.put(part, SpanSet([(0, 5)]))
+    for held, kept in ((b"012", 5), (b"01234567", 8)):
+        origin = Origin(id="1" * 32, file="1", url=URL, name="file.bin", size=10)
+        again = PartFile.create(str(tmp_path), "file.bin", origin)
+        again.write(0, [held])
+        older.put(again, SpanSet([(0, len(held))]))
+        assert older.waiting and len(older.paths) == 1 and len(here(tmp_path)) == 2
+        stays = PartFile.open(older.paths[0])
+        assert stays.durable.total == kept
+        stays.close()

@@ -21,7 +21,7 @@ from .links import name_from_link, raw_name
 from .names import safe_name, split_extension
 from .ranges import NO_LENGTH, Lengths, parse_content_range, parse_length, parse_unsatisfied
 from .resource import Head, Resource
-from .statuses import refusal
+from .statuses import PERHAPS_THE_RANGE, brings_a_file, refusal
 
 HEADER_LIMIT = 128 * 1024
 MAX_FIELDS = 1000
@@ -136,8 +136,8 @@ def judge(asked: Asked, head: Head, now: float = 0.0) -> Verdict:
     status = head.status
     if status == 416:
         return _unsatisfied(asked, head)
-    if status not in (200, 203, 206):
-        return _failed(head, now)
+    if status != 206 and not brings_a_file(status):
+        return _failed(asked, head, now)
     told = _read(head)
     if sum(map(len, told.fields.values())) > HEADER_LIMIT or len(head.headers) > MAX_FIELDS:
         return Refuse(_protocol("The server sent too many header fields.", head, retry=False))
@@ -150,9 +150,13 @@ def _protocol(message: str, head: Head, *, retry: bool = True) -> DownloadError:
     return DownloadError(Code.PROTOCOL_ERROR, message, retry=retry, status=head.status)
 
 
-def _failed(head: Head, now: float) -> Verdict:
+def _failed(asked: Asked, head: Head, now: float) -> Verdict:
     found = refusal(head.status, head.headers.get("retry-after"), now)
-    return Again(found.error, found.fresh, found.once) if found.error.retry else Refuse(found.error)
+    if found.error.retry:
+        return Again(found.error, found.fresh, found.once)
+    if asked.start == 0 and not asked.joining and head.status in PERHAPS_THE_RANGE:
+        return Plain("The server refuses the request, perhaps for its range.")
+    return Refuse(found.error)
 
 
 def _read(head: Head) -> _Told:
@@ -254,6 +258,8 @@ def _whole(asked: Asked, head: Head, told: _Told) -> Verdict:
         return accept
     if _is_login(old, new):
         return Refuse(_login(head))
+    if asked.start and size == asked.start == asked.joining and same_version(old.validator, new.validator):
+        return Done(new)
     if asked.start and asked.if_range and same_version(old.validator, new.validator) and old.size == size:
         return Plain("The server sends the whole file although it has not changed.", keep_range=True)
     if new.content_encoding != old.content_encoding:
@@ -273,7 +279,7 @@ def _partial(asked: Asked, head: Head, told: _Told) -> Verdict:
         return Refuse(_protocol("The server sent a part of the file where the whole was asked for.", head, retry=False))
     kind = told.fields.get("content-type", "")
     if kind[:10].lower() == "multipart/" and "byteranges" in kind.lower():
-        return Refuse(_protocol("The server sent several parts where one was asked for.", head, retry=False))
+        return _senseless(asked, head, "The server sent several parts where one was asked for.")
     if told.coding:
         return Restart("The server codes parts of the file, which can't be joined.", single=True)
     part = parse_content_range(told.fields.get("content-range", ""))
@@ -327,9 +333,11 @@ def _joined(asked: Asked, head: Head, accept: Accept, old: Resource, end: int) -
 
 def _otherwise(old: Resource, new: Resource) -> str:
     """Say why an answer can't be joined: it is of another version, or nobody can tell."""
-    named = old.validator.etag or old.validator.last_modified
-    if named or (old.size != new.size and None not in (old.size, new.size)):
+    named = str(old.validator)
+    if (old.size != new.size and None not in (old.size, new.size)) or (named and named != str(new.validator)):
         return "The file changed on the server."
+    if named:
+        return "The server names the version of the file too vaguely to tell whether it is still the same."
     return "The server names no version of the file, so nothing tells whether it is still the same."
 
 

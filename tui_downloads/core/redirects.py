@@ -12,7 +12,8 @@ from .links import Link, parse_link
 from .resource import Head
 from .secrecy import Guarded
 
-STATUSES = frozenset({301, 302, 303, 307, 308})
+STATUSES = frozenset({300, 301, 302, 303, 307, 308})
+"""With a Location; 300 names in it what the server would choose (RFC 9110, section 15.4.1)."""
 LIMIT = 20
 _ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*:")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")

@@ -25,7 +25,13 @@ class _Rule(NamedTuple):
     once: bool = False
 
 
+PERHAPS_THE_RANGE = frozenset({400, 403, 405, 406, 409, 412, 413, 417, 422, 501})
+"""Refusals that some servers and firewalls give to a Range field alone."""
+_NO_FILE = frozenset({202, 204, 205, 206, 207, 208})
+"""Statuses of success whose body is not the file, or only a part of it."""
+
 _RULES = {
+    202: _Rule(Code.SERVER_ERROR, "The server has not made the file yet ({status}).", retry=True),
     204: _Rule(Code.NOT_A_FILE, "The server answered {status}: there is nothing to download."),
     205: _Rule(Code.NOT_A_FILE, "The server answered {status}: there is nothing to download."),
     304: _Rule(Code.NOT_A_FILE, "The server answered {status} to a question that was not asked."),
@@ -53,8 +59,13 @@ _SENSELESS = _Rule(Code.PROTOCOL_ERROR, "The server answered with the senseless 
 _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 
 
+def brings_a_file(status: int) -> bool:
+    """Say whether an answer's body is the whole file: an unknown success means 200 (RFC 9110, section 15)."""
+    return 200 <= status < 300 and status not in _NO_FILE
+
+
 def refusal(status: int, retry_after: str = "", now: float = 0.0) -> Refusal:
-    """Say what a status other than 200, 203, 206 and 416 means."""
+    """Say what a status means that brings no file; not for 206 and 416."""
     rule = _RULES.get(status) or _CLASSES.get(status // 100, _SENSELESS)
     phrase = _PHRASES.get(status, "")
     shown = f"{status} {phrase}" if phrase else str(status)

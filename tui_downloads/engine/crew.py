@@ -11,6 +11,7 @@ from tui_downloads.core.plan import CRUMB, Segment
 from tui_downloads.core.ramp import QUICK, Ramp
 from tui_downloads.transport.base import Answer, Ended
 
+from . import doubts
 from .checkpoints import Checkpoints
 from .comparing import OVERLAP, REFUSALS
 from .detours import StartOver
@@ -101,7 +102,7 @@ class Crew:
     def _may_split(self) -> bool:
         """Several connections need proof that they speak of one version (F12)."""
         resource = self._transfer.resource
-        if resource is None or resource.size is None or self._transfer.mirrors[0].plain:
+        if resource is None or resource.size is None or self._transfer.mirrors[0].plain or self._transfer.alone:
             return False
         return resource.ranges and (resource.validator.strong or self._transfer.has_digest)
 
@@ -325,6 +326,7 @@ class Crew:
             mirror.dead = error
             if all(other.dead is not None for other in self._transfer.mirrors):
                 if not any(other.began and other.mirror is mirror for other in self._running.values()):
+                    doubts.refused(self._transfer, mirror, error)
                     raise error
                 # A link may be good for one request only: those that it serves bring what they can.
                 mirror.dead = None
@@ -338,8 +340,14 @@ class Crew:
         if others:
             self._hold_until = now + min(5.0, 0.25 * self._failures)
             return
-        if self._failures > 3 or error.retry_after is not None:
+        if self._failures > 3 or error.retry_after is not None or self._fresh():
             raise error
+
+    def _fresh(self) -> bool:
+        """Say whether nothing is here and nothing would vouch for what comes: then the next try is a new beginning."""
+        plan, resource = self._transfer.plan, self._transfer.resource
+        assert plan is not None and resource is not None
+        return not (plan.written_total or resource.validator.strong or self._transfer.has_digest)
 
     def _refused(self, mirror: Mirror, error: DownloadError, now: float, *, others: bool) -> None:
         """Use fewer connections; the last one may meet a server that still counts one that was closed."""

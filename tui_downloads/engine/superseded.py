@@ -14,10 +14,12 @@ from tui_downloads.files.part import PartFile
 class Superseded:
     """The older parts of one transfer. Everything here touches the disk."""
 
-    # Mutable state: the paths, the oldest first, and the name that the newest of them had.
+    # Mutable state: the paths, the oldest first, the name that the newest of them had, and of those that this run put
+    # aside the one that is kept, with its bytes.
     def __init__(self) -> None:
         self.paths: list[str] = []
         self._name = ""
+        self._kept = ("", 0)
 
     @property
     def waiting(self) -> bool:
@@ -30,12 +32,24 @@ class Superseded:
         self._name = name if self.paths else ""
 
     def put(self, part: PartFile, spans: SpanSet) -> None:
-        """Make a part's bytes safe, give it another name, and let go of it."""
+        """Make a part's bytes safe, give it another name, and let go of it; of several the one that holds most stays.
+
+        A server that changes all the time must not fill the disk.
+        """
+        path, most = self._kept
+        if path and spans.total <= most:
+            self._name = part.name
+            part.discard()
+            return
+        if path:
+            self._drop(path)
+            self.paths.remove(path)
         name = choose(part.folder, f"{part.name}.old", url="").name
         part.checkpoint(spans)
         self._name = part.name
         part.move(part.folder, name)
         self.paths.append(part.path)
+        self._kept = (part.path, spans.total)
         part.close()
 
     def take_back(self) -> str | None:
@@ -45,6 +59,7 @@ class Superseded:
             try:
                 part.move(part.folder, self._name)
                 self.paths.pop()
+                self._kept = ("", 0)
                 return part.path
             finally:
                 part.close()
@@ -53,8 +68,10 @@ class Superseded:
     def drop(self) -> None:
         """Delete them all, because the new file is published."""
         for path in self.paths:
-            try:
-                PartFile.open(path).discard()
-            except DownloadError:
-                continue  # somebody else took it, or it is gone: not ours to delete
+            self._drop(path)
         self.paths = []
+
+    @staticmethod
+    def _drop(path: str) -> None:
+        with contextlib.suppress(DownloadError):  # somebody else took it, or it is gone: not ours to delete
+            PartFile.open(path).discard()

@@ -27,6 +27,8 @@ from tui_downloads.files.choice import choose
 from tui_downloads.files.part import PartFile
 from tui_downloads.transport.base import Answer, Ended, Take
 
+from . import doubts
+from .begun import keep_begun
 from .crew import Crew
 from .detours import Adopt, AskPlainly, Skipped, StartOver, Whole
 from .proof import Prover
@@ -97,6 +99,8 @@ class Transfer:
         self._opening: asyncio.Future[Answer] | None = None
         self._older = Superseded()
         self._restarts = 0
+        self.alone = False
+        """The versions that its connections are told differ: one connection at a time."""
         self._turns = 0
         self._handed_over = False
         self._closed_by_server = False
@@ -229,6 +233,7 @@ class Transfer:
         self.plan = Plan(origin.size, part.durable.copy())
         self.joined = bool(part.durable)
         self._older.known(origin.extra.get("supersedes", ()), part.name)
+        self.mirrors[0].plain = bool(origin.extra.get("plain"))
         self.mirrors[0].resource = self.resource
         self.mirrors[0].validator = origin.validator
         self._tell_size()
@@ -260,7 +265,11 @@ class Transfer:
             answer = await worker.stream(worker.mirror.request(0, None))
         except DownloadError as error:
             if self._crew_task is None:
-                raise
+                doubts.unanswered(self, worker.mirror, error)
+                if not keep_begun(self, worker, error):
+                    raise
+                await self._fetch()
+                return
             self._opening.set_exception(error)
             self._opening.exception()  # looked at; a crew that has ended does not
         else:
@@ -300,6 +309,7 @@ class Transfer:
         self.note(f"Starting again from the beginning ({lost} bytes discarded): {again.reason}")
         if again.single:
             self.mirrors[0].plain = True
+        self.alone = self._restarts > 1
         part, self.part, self.file.part = self.part, None, None
         if part is not None:
             if lost:
@@ -318,7 +328,7 @@ class Transfer:
     def _too_often(self, reason: str) -> DownloadError:
         """Say that a file can't be had: it changes all the time, or breaks off and can't be gone on with."""
         validator = self.resource.validator if self.resource is not None else None
-        if validator is not None and not validator.etag and not validator.last_modified:
+        if validator is not None and not validator.strong_etag and not validator.last_modified:
             return DownloadError(Code.TRUNCATED, f"The transfer broke off each time. {reason}", retry=False)
         return DownloadError(Code.REMOTE_CHANGED, f"It was begun again too often. {reason}")
 
@@ -385,14 +395,15 @@ class Transfer:
 
     def judge(self, worker: Worker, head: Head) -> None:
         """Decide on an answer before any of its bytes; raising refuses it."""
-        segment, mirror = worker.segment, worker.mirror
+        segment, mirror, request = worker.segment, worker.mirror, worker.request
+        assert request is not None
         opening = segment is None
-        ranged = not mirror.plain
+        ranged = request.start is not None
         start = 0 if segment is None else segment.position
         asked = admission.Asked(
             start=start if ranged else None,
             end=segment.bound if ranged and segment is not None else None,
-            if_range="" if opening else mirror.if_range,
+            if_range=request.if_range,
             resource=mirror.resource,
             joining=0 if opening else max(1, self.done),
             digest=self.has_digest,
@@ -439,14 +450,19 @@ class Transfer:
             worker.left = OPEN
             self._listener.began(self)
             return
-        self.part = self._make_part(resource)
-        self.file.part = self.part.path
-        self.plan = Plan(resource.size, SpanSet())
-        worker.segment = self.plan.lease(time.monotonic())
-        self._listener.began(self)
+        plan = Plan(resource.size, SpanSet())
+        worker.segment = plan.lease(time.monotonic())
+        self.begin_part(resource, plan)
         self.crew = Crew(self)
         assert self._opening is not None
         self._crew_task = asyncio.get_running_loop().create_task(self.crew.run((worker, self._opening)))
+
+    def begin_part(self, resource: Resource, plan: Plan) -> None:
+        """Make the part, empty as yet."""
+        self.part = self._make_part(resource)
+        self.file.part = self.part.path
+        self.plan = plan
+        self._listener.began(self)
 
     def _learn_size(self, size: int) -> None:
         """A later answer tells the size that the first one did not."""
@@ -497,6 +513,9 @@ class Transfer:
 
     def _origin(self, resource: Resource, name: str) -> Origin:
         checksum = self.settings.checksum
+        extra: dict[str, object] = {"supersedes": self._older.paths} if self._older.paths else {}
+        if self.mirrors[0].plain:
+            extra["plain"] = True
         return Origin(
             id=self.download.id,
             file=self.file.id,
@@ -507,7 +526,7 @@ class Transfer:
             created_at=self.download.created_at,
             checksum=":".join(checksum) if checksum else None,
             content_type=resource.content_type,
-            extra={"supersedes": self._older.paths} if self._older.paths else {},
+            extra=extra,
         )
 
     def _skip_if_there(self, name: str) -> None:

@@ -42,6 +42,7 @@ class Worker:
         "left",
         "mirror",
         "peer",
+        "request",
         "segment",
         "skip",
         "started_at",
@@ -53,6 +54,8 @@ class Worker:
         self.transfer = transfer
         self.mirror = mirror
         self.segment = segment
+        self.request: Request | None = None
+        """What the answer under way is an answer to; what is known of the link may have changed since."""
         self.flow: Flow | None = None
         self.chunks: list[bytes] = []
         self.held = 0
@@ -68,6 +71,7 @@ class Worker:
 
     async def stream(self, request: Request) -> Answer:
         """Send one request and write its body; returns when the segment, the answer or the will to go on has ended."""
+        self.request = request
         self.began = False
         self.skip = 0
         self.held = 0

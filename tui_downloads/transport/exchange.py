@@ -27,6 +27,9 @@ _SKIP_LIMIT = 64 * 1024
 _SKIP_PATIENCE = 2.0
 """Seconds that a redirect's own body is heard out for."""
 
+_INTERIM = 100
+"""Header blocks of one answer that are signs of life; interim ones without end are none."""
+
 # Phases of an exchange.
 HEAD, BODY, SKIP, FILE = range(4)
 """Collecting header lines; giving a body to the sink; hearing out a redirect's body; before a file server's body."""
@@ -210,7 +213,7 @@ class Exchange:
     def _on_blank_line(self) -> int | None:
         """Sort a header block: a proxy's, an interim one, a challenge that libcurl may answer, or the final one."""
         lines, self.lines = self.lines, []
-        self.signs += 1
+        self.signs = min(self.signs + 1, _INTERIM)
         if b"\nset-cookie:" in b"".join(lines).lower():
             self.cookies_came = True
         if not self.asked or not lines:
