@@ -65,6 +65,7 @@ def gid_of(made: Service, id: str) -> str:
     [
         ("{", 500, -32700, "Parse error."),
         ("3", 500, -32700, "Parse error."),
+        ("null", 400, -32600, "Invalid Request."),
         ('{"method":"aria2.getVersion"}', 400, -32600, "Invalid Request."),
         ('{"id":1}', 400, -32600, "Invalid Request."),
         ('{"id":1,"method":5}', 400, -32600, "Invalid Request."),

@@ -14,6 +14,7 @@ import pytest
 from tests.cli.conftest import Program, until
 from tests.ports import free_port
 from tui_downloads.cli.aria2_words import read_words
+from tui_downloads.demo.paths import file_path
 
 MB = 1_000_000
 
@@ -122,3 +123,30 @@ def test_sigterm_saves_the_session_too(program: Program, practice) -> None:
     until(lambda: call(port, "aria2.getVersion") or child.poll() is not None, "the RPC")
     child.send_signal(signal.SIGTERM)
     assert child.wait(60) == 0 and (program.cwd / "s.txt").exists()
+
+
+def test_options_of_the_command_line_hold_for_what_the_rpc_adds(program: Program, practice) -> None:
+    """Proxy, header fields and tries are meant for every download, and are told by getGlobalOption without secrets."""
+    port, proxy = free_port(), practice.url().removeprefix("http://").rstrip("/")
+    flags = [
+        "--enable-rpc", f"--rpc-listen-port={port}", "--rpc-secret=s3cret", "-q", f"--all-proxy={proxy}",
+        "--user-agent=me/1", "--header=X-A: canary", "--max-tries=3",
+    ]  # fmt: skip
+    child = program.start("aria2", *flags)
+    until(lambda: call(port, "aria2.getVersion", "token:s3cret") or child.poll() is not None, "the RPC")
+    link = "http://files.example.com" + file_path(1000, "through.bin")
+    gid = call(port, "aria2.addUri", "token:s3cret", [link])
+    until(lambda: call(port, "aria2.tellStatus", "token:s3cret", gid)["status"] == "complete", "the file")
+    (request,) = [one for one in practice.requests if "through.bin" in one.target and one.method == "GET"][:1]
+    assert (request.headers["user-agent"], request.headers["x-a"]) == ("me/1", "canary")
+    assert request.target == link
+    told = call(port, "aria2.getGlobalOption", "token:s3cret")
+    assert (told["max-tries"], told["user-agent"]) == ("3", "me/1") and "canary" not in str(told)
+    child.send_signal(signal.SIGTERM)
+    assert child.wait(60) == 0
+
+
+def test_options_that_make_no_sense_are_refused_before_anything_runs(program: Program) -> None:
+    """In aria2's words."""
+    done = program("aria2", "--enable-rpc", f"--rpc-listen-port={free_port()}", "--max-tries=often", code=2)
+    assert "--max-tries" in done.stderr and len(done.stderr.splitlines()) == 1

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from tui_downloads.api.dialect import Context, Dialect
     from tui_downloads.api.server import Listener
     from tui_downloads.cli.house import House
-    from tui_downloads.config.settings import Settings
+    from tui_downloads.config.settings import ProxySettings, Settings
     from tui_downloads.daemon import Daemon
 
 PORT = "6800"
@@ -75,6 +75,8 @@ class Job(Struct, frozen=True):
     """What the service begins with and what it leaves."""
 
     requests: list[AddRequest]
+    given: dict[str, list[str]]
+    """Options for what the RPC adds."""
     session: Path | None
     every: float
 
@@ -90,8 +92,10 @@ def _serve(words: Words, arguments: Sequence[str]) -> int:
             os.environ["TUI_DOWNLOADS_ENDPOINT_ARIA2_SECRET"] = secret
         printed.talk(f"Goes on in the background: {spawn(['aria2', *words.detached()], house.paths.lock)}")
         return 0
+    given = _given(words)
     job = Job(
-        _requests(words, house.settings.folder),
+        _requests(words, house.settings.folder, given),
+        given,
         Path(absolute(words.get("save-session"))) if words.get("save-session") else None,
         float(words.number("save-session-interval", 0)),
     )
@@ -132,7 +136,38 @@ def _settings(words: Words, settings: Settings) -> Settings:
         downloads=max(1, words.number("max-concurrent-downloads", settings.downloads)),
         per_download=max(1, min(64, words.number("split", settings.per_download))),
         rate=parse_size(rate) if rate else settings.rate,
+        proxy=_proxies(words, settings.proxy),
     )
+
+
+def _proxies(words: Words, proxy: ProxySettings) -> ProxySettings:
+    """Put the proxies of a command line over those of the settings; they are the operator's, and no caller's choice."""
+
+    def of(name: str) -> str:
+        text = words.get(name)
+        return text if not text or "://" in text else f"http://{text}"
+
+    return dataclasses.replace(
+        proxy,
+        all=of("all-proxy") or proxy.all,
+        http=of("http-proxy") or proxy.http,
+        https=of("https-proxy") or proxy.https,
+    )
+
+
+def _given(words: Words) -> dict[str, list[str]]:
+    """Give the options that hold for every new download.
+
+    Raises:
+        click.UsageError: a value makes no sense.
+    """
+    from tui_downloads.api.aria2.options import PROXIES, defaults_of
+    from tui_downloads.api.aria2.protocol import RpcError
+
+    try:
+        return defaults_of({name: found for name, found in words.options.items() if name not in ("dir", *PROXIES)})
+    except RpcError as error:
+        raise click.UsageError(str(error)) from None
 
 
 def _listener(words: Words, secret: str) -> Listener:
@@ -143,8 +178,10 @@ def _listener(words: Words, secret: str) -> Listener:
     return parse_listener(f"{host}:{words.get('rpc-listen-port', PORT)}{open_door},dialect=aria2")
 
 
-def _requests(words: Words, folder: str) -> list[AddRequest]:
-    base = AddRequest(url="", folder=folder, dialect="aria2")
+def _requests(words: Words, folder: str, given: dict[str, list[str]]) -> list[AddRequest]:
+    from tui_downloads.api.aria2 import options
+
+    base = options.to_request(AddRequest(url="", folder=folder, dialect="aria2"), given)
     found = [replace(base, url=words.links[0], mirrors=tuple(words.links[1:]))] if words.links else []
     if words.on("force-sequential"):
         found = [replace(base, url=link) for link in words.links]
@@ -169,7 +206,7 @@ async def _run(house: House, listener: Listener, job: Job, *, quiet: bool) -> No
             await super().close()
 
     def dialect(context: Context) -> Dialect:
-        return make(context, session_file=job.session, stop=lambda force: daemon.stop(), drop_in=True)
+        return make(context, session_file=job.session, stop=lambda force: daemon.stop(), drop_in=True, given=job.given)
 
     assert isinstance(listener, Listener)
     plan = house.plan([str(listener)], what="aria2", allow_remote=not listener.loopback)

@@ -22,7 +22,7 @@ NAME = "aria2"
 
 def _base(turn: Turn, chosen: dict[str, Any]) -> AddRequest:
     """Make the wish that options and defaults describe, without a link."""
-    base = options.to_request(AddRequest("", dialect=NAME), turn.desk.defaults.get(turn.user, {}))
+    base = options.to_request(AddRequest("", dialect=NAME), turn.desk.chosen(turn.user))
     return options.to_request(base, chosen)
 
 

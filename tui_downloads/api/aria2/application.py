@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -48,15 +48,16 @@ def make(
     session_file: Path | None = None,
     stop: Callable[[bool], None] | None = None,
     drop_in: bool = False,
+    given: Mapping[str, list[str]] | None = None,
 ) -> Dialect:
     """Make the dialect.
 
     `session_file` is where saveSession writes, `stop(force)` ends the service, and `drop_in` says that the no-auth
-    door stands for a whole aria2.
+    door stands for a whole aria2. What was `given` holds for new downloads that do not say otherwise.
     """
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
     install(app, render)
-    calls = Calls(Desk(context, session_file, stop, drop_in), METHODS)
+    calls = Calls(Desk(context, session_file, stop, drop_in, given=given or {}), METHODS)
 
     async def answer(request: Request, read: Callable[[], bytes], callback: str = "") -> Response:
         try:

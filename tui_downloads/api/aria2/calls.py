@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,12 @@ class Desk(Struct):
     session_id: str = field(default_factory=lambda: secrets.token_hex(20))
     defaults: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     """Options for new downloads that users chose by changeGlobalOption."""
+    given: Mapping[str, list[str]] = field(default_factory=dict)
+    """Options for everybody's new downloads, from the command line."""
+
+    def chosen(self, user: str) -> dict[str, list[str]]:
+        """Give the options that hold for a user's new downloads."""
+        return {**self.given, **self.defaults.get(user, {})}
 
 
 class Sender(Struct):

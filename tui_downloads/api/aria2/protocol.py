@@ -59,6 +59,8 @@ def read(body: bytes) -> Any:
         found = wire.parse(body)
     except RequestError:
         raise RpcError("Parse error.", PARSE_ERROR) from None
+    if found is None:
+        raise RpcError("Invalid Request.", INVALID_REQUEST)
     if not isinstance(found, (dict, list)):
         raise RpcError("Parse error.", PARSE_ERROR)
     return found

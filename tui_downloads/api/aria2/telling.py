@@ -134,7 +134,7 @@ async def get_option(turn: Turn, params: Params) -> dict[str, str]:
 async def get_global_option(turn: Turn, params: Params) -> dict[str, str]:
     """Tell the options that hold for new downloads."""
     snapshot = turn.engine.snapshot()
-    return options.of_service(snapshot.limits, snapshot.info.folder, turn.desk.defaults.get(turn.user, {}))
+    return options.of_service(snapshot.limits, snapshot.info.folder, turn.desk.chosen(turn.user))
 
 
 async def get_global_stat(turn: Turn, params: Params) -> dict[str, str]:
