@@ -165,7 +165,8 @@ def test_escaped_characters_of_two_halves_are_whole():
 
 @pytest.mark.parametrize(
     "error",
-    [NotFound("a"), Conflict("b", code=Code.DUPLICATE), Forbidden("c", code=Code.QUOTA_EXCEEDED),
+    [NotFound("a"), NotFound("a", next_step="s"), Conflict("b", code=Code.DUPLICATE), Conflict("b", next_step="s"),
+     Forbidden("c", code=Code.QUOTA_EXCEEDED),
      RequestError(Code.NO_SERVICE, "d", next_step="e"), DownloadError(Code.TRUNCATED, "f")],
     ids=lambda error: type(error).__name__,
 )  # fmt: skip

@@ -235,14 +235,15 @@ def load_error(value: Any) -> TuiDownloadsError:
         code = Code.INTERNAL
     message = str(value.get("message") or value.get("detail") or "The service gave no reason.")
     step = value.get("next_step")
+    given = step if isinstance(step, str) and step else None
     family = _FAMILIES.get(str(value.get("family")), RequestError)
     if family is NotFound:
-        return NotFound(message)
+        return NotFound(message, next_step=given)
     if family is Conflict:
-        return Conflict(message, code=code)
+        return Conflict(message, code=code, next_step=given)
     if family is Forbidden:
         return Forbidden(message, code=code)
-    return family(code, message, next_step=step if isinstance(step, str) and step else None)
+    return family(code, message, next_step=given)
 
 
 def _bad(at: str, why: str) -> RequestError:

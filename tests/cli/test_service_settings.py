@@ -137,6 +137,23 @@ def test_completion_answers(program: Program) -> None:
     assert program().stderr == ""
 
 
+@pytest.mark.parametrize(
+    ("words", "code", "step"),
+    [
+        (("token", "revoke", "nobody"), 3, "token list"),
+        (("token", "create", "ann"), 12, "another name"),
+        (("remote", "add", "box", "http://127.0.0.1:1"), 12, "--replace"),
+        (("show", "x"), 3, "first column"),
+    ],
+)
+def test_the_next_step_is_about_what_was_asked(program: Program, words, code, step) -> None:
+    """Who asks for a token is not sent to the list of downloads."""
+    program("token", "create", "ann")
+    program("remote", "add", "box", "http://127.0.0.1:1")
+    said = program(*words, code=code).stderr
+    assert step in said and "downloads to see" not in said and "the download that is there" not in said
+
+
 def test_serve_daemon_passes_on_what_the_service_says(program: Program) -> None:
     """Where it listens and where the first token is; and why it did not start, in one line."""
     said = program("serve", "--daemon", "--listen", "127.0.0.1:0").stderr

@@ -138,7 +138,8 @@ class Tokens:
         """
         self._read()
         if name in self._tokens:
-            raise Conflict(f"There is a token {name} already; rotate or revoke it.", code=Code.DUPLICATE)
+            step = "Rotate or revoke it, or take another name."
+            raise Conflict(f"There is a token {name} already.", code=Code.DUPLICATE, next_step=step)
         secret = _new(secret)
         token = Token(
             name=_name(name),
@@ -181,7 +182,7 @@ class Tokens:
     def _need(self, name: str) -> Token:
         self._read()
         if name not in self._tokens:
-            raise NotFound(f"There is no token {name[:64]}.")
+            raise NotFound(f"There is no token {name[:64]}.", next_step="See: tui-downloads token list")
         return self._tokens[name]
 
     def _expired(self, token: Token) -> bool:

@@ -84,7 +84,8 @@ async def resolve(engine: Engine, words: Sequence[str]) -> list[str]:
     prefixes = {word: word.strip().lower() for word in words}
     for word, prefix in prefixes.items():
         if not _PREFIX.fullmatch(prefix):
-            raise NotFound(f"{plain(word[:64])!r} is no id; ids stand in the first column of: tui-downloads list.")
+            step = "Ids stand in the first column of: tui-downloads list"
+            raise NotFound(f"{plain(word[:64])!r} is no id.", next_step=step)
     sought = {prefix for prefix in prefixes.values() if not _WHOLE.fullmatch(prefix)}
     found: dict[str, dict[str, DownloadView]] = {prefix: {} for prefix in sought}
     if sought:

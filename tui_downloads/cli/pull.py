@@ -76,7 +76,8 @@ async def _fetch(
     from tui_downloads.remote.pull import pull
 
     if detail.download.state is not State.COMPLETE:
-        raise Conflict(f"It is {detail.download.state.value}; only complete downloads can be fetched.")
+        step = f"Wait for it with: tui-downloads wait {detail.download.id[:8]}"
+        raise Conflict(f"It is {detail.download.state.value}; only complete downloads can be fetched.", next_step=step)
     wanted = [item for item in detail.files if (item.id == file if file else item.state in ("complete", "skipped"))]
     if output and len(wanted) > 1:
         raise click.UsageError("-o goes with one file only; choose one with --file.")

@@ -89,7 +89,8 @@ class Remotes:
             raise RequestError(Code.INVALID_OPTION, "A remote's name has letters, digits, dots, dashes, underscores.")
         known = dict(self.all())
         if name in known and not replace:
-            raise Conflict(f"There is a remote {name} already; use --replace.", code=Code.DUPLICATE)
+            step = "Take another name, or give --replace."
+            raise Conflict(f"There is a remote {name} already.", code=Code.DUPLICATE, next_step=step)
         self._write({**known, name: remote})
 
     def remove(self, name: str) -> None:

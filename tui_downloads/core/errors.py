@@ -274,15 +274,15 @@ class RequestError(TuiDownloadsError):
 class NotFound(RequestError):
     """There is no such thing, or the caller may not know of it."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(Code.NOT_FOUND, message)
+    def __init__(self, message: str, *, next_step: str | None = None) -> None:
+        super().__init__(Code.NOT_FOUND, message, next_step=next_step)
 
 
 class Conflict(RequestError):
     """The state does not allow the command."""
 
-    def __init__(self, message: str, *, code: Code = Code.INVALID_STATE) -> None:
-        super().__init__(code, message)
+    def __init__(self, message: str, *, code: Code = Code.INVALID_STATE, next_step: str | None = None) -> None:
+        super().__init__(code, message, next_step=next_step)
 
 
 class Forbidden(RequestError):
