@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tui_downloads.engine.fake import FakeEngine
+from tui_downloads.tui.details import DetailsScreen
 from tui_downloads.tui.preview import placement
 
 LARGE = (160, 44)
@@ -144,6 +145,14 @@ async def test_it_comes_and_goes_with_the_size(rig):
         await r.pilot.resize_terminal(80, 24)
         await r.settle()
         assert not r.main.preview.shown
+
+
+async def test_two_clicks_on_it_open_the_details(rig):
+    """As on a row of the list."""
+    async with rig(size=LARGE) as r:
+        await r.pilot.click("#preview", times=2)
+        await r.settle()
+        assert isinstance(r.app.screen, DetailsScreen)
 
 
 async def test_hostile_names_are_shown_and_not_obeyed(rig, hostile):

@@ -331,7 +331,8 @@ class PaneScreen(Screen[None]):
     @property
     def filtering(self) -> bool:
         """Whether a filter is being typed."""
-        return self.is_mounted and self.query_one("#filter").has_focus
+        # Not asked of the field itself: while the screen is taken apart it is gone before its blur is told.
+        return self.focused is not None and self.focused.id == "filter"
 
     @on(events.DescendantFocus, "#filter")
     @on(events.DescendantBlur, "#filter")

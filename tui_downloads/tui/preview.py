@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 
-from textual import work
+from textual import events, work
 from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
@@ -22,6 +22,7 @@ from . import preview_text
 from .log_view import LogView
 from .safe_text import words
 from .session import Session
+from .table import DownloadTable
 
 REST = 0.08
 """Seconds without a key before a download at the cursor is looked up."""
@@ -107,6 +108,10 @@ class Preview(Widget):
                     self.draw()
         finally:
             self._loading = False
+
+    def on_click(self, event: events.Click) -> None:
+        if event.chain == 2 and self._view is not None:
+            self.post_message(DownloadTable.Opened())
 
     def on_resize(self) -> None:
         self._lines = []

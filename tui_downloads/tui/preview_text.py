@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Sequence
 
 from textual.content import Content
@@ -28,7 +29,9 @@ News = Sequence[tuple[float, str]]
 def beside(detail: DetailView, news: News, now: float, width: int, height: int, glyphs: Glyphs) -> list[Content]:
     """Give one column: where it stands, facts, pictures or files, and the newest of the log."""
     lines = [*detail_text.heading(detail.download, width, glyphs), Content("")]
-    lines += detail_text.facts(detail, now, width, glyphs)[: max(6, height // 3)]
+    # What went wrong comes first, and the other facts are not to be fewer for it.
+    trouble = detail.download.error is not None or detail.download.waiting is not None
+    lines += detail_text.facts(detail, now, width, glyphs)[: height // 2 if trouble else max(6, height // 3)]
     log = detail_text.log(detail, news, width, now)
     room = height - len(lines) - 1
     kept = min(len(log), 6) + 2 if room >= LEAST_PICTURES + LEAST_LOG + 4 else 0
@@ -87,7 +90,7 @@ def files(views: Sequence[FileView], width: int, height: int) -> list[Content]:
     room = max(0, height - 1)
     if len(views) > room:
         room = max(0, room - 1)
-    for view in sorted(views, key=_rank)[:room]:
+    for view in heapq.nsmallest(room, views, key=_rank):
         lines.append(_file(view, width))
     if len(views) > room:
         lines.append(words((f"{len(views) - room:,} more; enter, then 3, lists them.", "$tui-muted")))
