@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from tui_downloads.core.spans import SpanSet
-from tui_downloads.engine.superseded import Superseded
+from tui_downloads.engine.leftovers import Leftovers
+from tui_downloads.engine.superseded import Superseded, reopen
 from tui_downloads.files.base import Origin
 from tui_downloads.files.part import PartFile
 
@@ -86,3 +87,33 @@ def test_of_several_the_one_that_holds_most_stays(part, tmp_path):
         stays = PartFile.open(older.paths[0])
         assert stays.durable.total == kept
         stays.close()
+
+
+def test_one_without_a_successor_is_gone_on_with_under_its_name(part, tmp_path):
+    """A run was killed before the new version began: the next one finds the file's name again."""
+    older = Superseded()
+    older.put(part, SpanSet([(0, 5)]))
+    again = reopen(older.paths[0])
+    assert (again.name, again.durable.total, dict(again.origin.extra)) == ("file.bin", 5, {})
+    again.close()
+    assert here(tmp_path) == ["file.bin.part", "file.bin.part.journal"]
+
+
+async def test_of_a_links_parts_the_newest_is_gone_on_with_and_the_others_are_known(part, tmp_path):
+    """So that they go when the file is complete, however often a run was killed."""
+    older = Superseded()
+    older.put(part, SpanSet([(0, 5)]))
+    origin = Origin(id="1" * 32, file="1", url=URL, name="file.bin", size=10)
+    newer = PartFile.create(str(tmp_path), "file.bin", origin)
+    newer.close()
+    assert await Leftovers().take(str(tmp_path), URL) == [newer.path, *older.paths]
+    assert await Leftovers().take(str(tmp_path), "http://host/other") == []
+
+
+def test_what_this_run_put_aside_stays_known_when_a_journal_is_read(part, tmp_path):
+    """An older part is put aside again after the journal of another was taken up."""
+    older = Superseded()
+    older.put(part, SpanSet([(0, 5)]))
+    (path,) = older.paths
+    older.known([], "file.bin")
+    assert older.paths == [path] and older.waiting

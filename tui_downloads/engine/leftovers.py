@@ -6,6 +6,7 @@ import asyncio
 
 from tui_downloads.files.recovery import scan
 
+from .superseded import ASIDE
 from .unfinished import Unfinished
 
 
@@ -15,15 +16,23 @@ class Leftovers:
     # Mutable state: for each folder that was read, the paths of its unlocked parts by link.
     def __init__(self) -> None:
         self.folders = Unfinished()
-        self._folders: dict[str, dict[str, str]] = {}
+        self._folders: dict[str, dict[str, list[str]]] = {}
 
-    async def take(self, folder: str, url: str) -> str | None:
-        """Give the part of a link in a folder, once."""
+    async def take(self, folder: str, url: str) -> list[str]:
+        """Give the parts of a link in a folder, once: the one to go on from, then those of versions before it."""
         parts = self._folders.get(folder)
         if parts is None:
             parts = self._folders[folder] = await asyncio.to_thread(_read, folder)
-        return parts.pop(url, None)
+        return parts.pop(url, [])
 
 
-def _read(folder: str) -> dict[str, str]:
-    return {found.origin.url: found.path for found in scan([folder])}
+def _read(folder: str) -> dict[str, list[str]]:
+    current: dict[str, str] = {}
+    aside: dict[str, list[str]] = {}
+    for found in scan([folder]):
+        if ASIDE in found.origin.extra:
+            aside.setdefault(found.origin.url, []).append(found.path)
+        else:
+            current[found.origin.url] = found.path
+    links = dict.fromkeys([*current, *aside])
+    return {url: [*([current[url]] if url in current else []), *aside.get(url, [])] for url in links}

@@ -5,10 +5,34 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from tui_downloads.core.errors import DownloadError
 from tui_downloads.core.spans import SpanSet
 from tui_downloads.files.choice import choose
 from tui_downloads.files.part import PartFile
+
+ASIDE = "aside"
+"""What the journal of a part that was put aside calls the name that it had."""
+
+
+def reopen(path: str) -> PartFile:
+    """Open a part; one that was put aside by a run that ended before its successor began gets its name again.
+
+    Raises:
+        DownloadError: as `PartFile.open` says.
+    """
+    part = PartFile.open(path)
+    name = part.origin.extra.get(ASIDE)
+    if isinstance(name, str):
+        with contextlib.suppress(DownloadError):
+            _name_again(part, name)
+    return part
+
+
+def _name_again(part: PartFile, name: str) -> None:
+    part.move(part.folder, name)
+    part.amend(replace(part.origin, extra={key: value for key, value in part.origin.extra.items() if key != ASIDE}))
 
 
 class Superseded:
@@ -28,7 +52,7 @@ class Superseded:
 
     def known(self, paths: Iterable[object], name: str) -> None:
         """Take up what an earlier session's journal says of them."""
-        self.paths = [str(path) for path in paths]
+        self.paths = list(dict.fromkeys([*self.paths, *map(str, paths)]))
         self._name = name if self.paths else ""
 
     def put(self, part: PartFile, spans: SpanSet) -> None:
@@ -43,10 +67,11 @@ class Superseded:
             return
         if path:
             self._drop(path)
-            self.paths.remove(path)
+            self.paths = [other for other in self.paths if other != path]
         name = choose(part.folder, f"{part.name}.old", url="").name
         part.checkpoint(spans)
         self._name = part.name
+        part.amend(replace(part.origin, extra={**part.origin.extra, ASIDE: part.name}))
         part.move(part.folder, name)
         self.paths.append(part.path)
         self._kept = (part.path, spans.total)
@@ -57,7 +82,7 @@ class Superseded:
         with contextlib.suppress(DownloadError, IndexError):
             part = PartFile.open(self.paths[-1])
             try:
-                part.move(part.folder, self._name)
+                _name_again(part, self._name)
                 self.paths.pop()
                 self._kept = ("", 0)
                 return part.path

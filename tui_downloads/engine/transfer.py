@@ -34,7 +34,7 @@ from .detours import Adopt, AskPlainly, Skipped, StartOver, Whole
 from .proof import Prover
 from .services import SMALL, FileSettings, Services
 from .shelter import finish
-from .superseded import Superseded
+from .superseded import Superseded, reopen
 from .transfers import marked
 from .verdicts import refuse
 from .verifying import Pieces
@@ -202,13 +202,14 @@ class Transfer:
 
     async def _reopen(self) -> None:
         """Take up the part that an earlier session left, if it is there and ours."""
-        path = self.file.part
-        if path is None and self.services.leftovers is not None and len(self.download.files) == 1:
-            path = await self.services.leftovers.take(self.settings.folder, marked(self.download.url))
-        if path is None:
+        paths = [self.file.part] if self.file.part is not None else []
+        if not paths and self.services.leftovers is not None and len(self.download.files) == 1:
+            paths = await self.services.leftovers.take(self.settings.folder, marked(self.download.url))
+        if not paths:
             return
+        path, *before = paths
         try:
-            part = await finish(asyncio.to_thread(PartFile.open, path), PartFile.close)
+            part = await finish(asyncio.to_thread(reopen, path), PartFile.close)
         except DownloadError as error:
             if error.code is Code.IN_USE and self.services.leftovers is not None:
                 self.file.part = None
@@ -232,7 +233,7 @@ class Transfer:
         )
         self.plan = Plan(origin.size, part.durable.copy())
         self.joined = bool(part.durable)
-        self._older.known(origin.extra.get("supersedes", ()), part.name)
+        self._older.known([*origin.extra.get("supersedes", ()), *before], part.name)
         self.mirrors[0].plain = bool(origin.extra.get("plain"))
         self.mirrors[0].resource = self.resource
         self.mirrors[0].validator = origin.validator
