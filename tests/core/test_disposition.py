@@ -39,6 +39,8 @@ from tui_downloads.core.disposition import content_disposition, filename, raw_te
         ("attachment; filename*=us-ascii''%C3%BC.txt", "ü.txt"),
         ("attachment; filename*=zlib''x.txt", "x.txt"),
         ("attachment; filename*=UTF-8''; filename=plain.txt", "plain.txt"),
+        ("attachment; filename*=UTF-8''%zz.txt; filename=plain.txt", "plain.txt"),
+        ("attachment; filename*=UTF-8''half%2", "half%2"),
         ("attachment; filename*0*=UTF-8''a%20; filename*1=b.txt", "a b.txt"),
         ('attachment; filename*0="long"; filename*1="name.txt"', "longname.txt"),
         ('attachment; filename*0="only.txt"', "only.txt"),

@@ -20,6 +20,7 @@ _CHARSET = late(
     re.IGNORECASE,
 )
 _PERCENT = late(r"%[0-9A-Fa-f]{2}")
+_BROKEN = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _SURROGATE = late(r"[\ud800-\udfff]")
 _CONTROL = late(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029]")
 
@@ -30,7 +31,10 @@ def filename(value: str) -> str:
     `filename*` wins over `filename`; of a name with a path only the last component counts.
     """
     found = _parameters(_SURROGATE.sub("_", value[:MAX_LENGTH]))
-    name = _extended(found.get("filename*", "")) or _pieces(found) or _plain(found.get("filename", ""))
+    extended = found.get("filename*", "")
+    name = "" if _BROKEN.search(extended) else _extended(extended)
+    # A broken `filename*` is ignored (RFC 8187, section 3.2.1), unless it is all there is.
+    name = name or _pieces(found) or _plain(found.get("filename", "")) or _extended(extended)
     return name.replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
