@@ -160,7 +160,7 @@ def _failed(asked: Asked, head: Head, now: float) -> Verdict:
 
 
 def _read(head: Head) -> _Told:
-    fields = dict(head.headers)
+    fields = head.headers.newest()
     if len(fields) != len(head.headers):
         for name, merge in _REPEATED.items():
             if name in fields and len(values := head.headers.all(name)) > 1:

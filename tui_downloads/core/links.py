@@ -26,7 +26,7 @@ HIDDEN = "…"
 
 _SHAPE = late(r"([A-Za-z][A-Za-z0-9+.\-]*)://([^/?#]*)([^?#]*)(?:\?([^#]*))?(?:#(.*))?", re.DOTALL)
 _PLAIN = re.compile(
-    r"(https?)://([a-z0-9][a-z0-9.\-]{0,252})(?::([1-9][0-9]{0,3}))?(/[A-Za-z0-9._~!$&'()*+,;=:@/\-]*)",
+    r"(https?)://([a-z0-9][a-z0-9.\-]{0,252})(?::([1-9][0-9]{0,3}|[1-5][0-9]{4}))?(/[A-Za-z0-9._~!$&'()*+,;=:@/\-]*)",
     re.ASCII,
 )
 """The common, already canonical link, so that ten thousand small files do not wait for the long way."""

@@ -14,19 +14,16 @@ _STRONG = re.compile(r'"[^\x00-\x20"\x7f]+"')
 class Headers:
     """Header fields in the order they came, found without regard to case."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_last", "_pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         # Only the white space of HTTP is cut: U+00A0 is half a letter where a value is UTF-8 read as Latin-1.
         self._pairs = tuple([(name.lower(), value.strip(" \t\r\n")) for name, value in pairs])
+        self._last = dict(self._pairs)
 
     def get(self, name: str, default: str = "") -> str:
         """Give the last value of a field."""
-        name = name.lower()
-        for key, value in reversed(self._pairs):
-            if key == name:
-                return value
-        return default
+        return self._last.get(name.lower(), default)
 
     def all(self, name: str) -> list[str]:
         """Give every value of a field in order."""
@@ -34,8 +31,11 @@ class Headers:
         return [value for key, value in self._pairs if key == name]
 
     def __contains__(self, name: str) -> bool:
-        name = name.lower()
-        return any(key == name for key, _ in self._pairs)
+        return name.lower() in self._last
+
+    def newest(self) -> dict[str, str]:
+        """Give the last value of every field, by name."""
+        return self._last.copy()
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self._pairs)

@@ -28,6 +28,8 @@ AGAIN = 0.5
 BATCH = 256
 MOST = 1024
 """Completions that may wait before runners are held back."""
+HEAVY = 32 * 1024 * 1024
+"""Bytes of bodies in memory that make a batch, and that hold runners back while they wait."""
 
 
 class Handed(Protocol):
@@ -57,7 +59,8 @@ Told = Callable[[Finished, Published | DownloadError], None]
 class Committer:
     """Lands finished files in batches; one batch is under way at a time."""
 
-    # Mutable state: the files waiting, the ids of the batch under way, and the task that works.
+    # Mutable state: the files waiting, the bytes that they hold in memory, the ids of the batch under way, and the task
+    # that works.
     def __init__(
         self,
         store: Store,
@@ -76,6 +79,7 @@ class Committer:
         self._on_done = on_done
         self._after = after
         self._waiting: list[Finished] = []
+        self._weight = 0
         self._under_way: set[str] = set()
         self._work: asyncio.Task[None] | None = None
         self._idle = asyncio.Event()
@@ -88,10 +92,11 @@ class Committer:
     def submit(self, finished: Finished) -> None:
         """Hand over a file; the outcome is told later."""
         self._waiting.append(finished)
+        self._weight += _weight(finished)
         self._idle.clear()
-        if len(self._waiting) >= MOST:
+        if len(self._waiting) >= MOST or self._weight >= HEAVY:
             self._room.clear()
-        if len(self._waiting) >= BATCH:
+        if self._is_much():
             self._full.set()
         if self._work is None:
             self._work = asyncio.get_running_loop().create_task(self._run())
@@ -119,18 +124,19 @@ class Committer:
     async def _run(self) -> None:
         try:
             while self._waiting:
-                if len(self._waiting) < BATCH and not self._full.is_set() and not self._alone():
+                if not (self._is_much() or self._full.is_set() or self._alone()):
                     try:
                         await asyncio.wait_for(self._full.wait(), GATHER)
                     except TimeoutError:
                         pass
                 self._full.clear()
-                batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
+                batch = self._take()
                 self._under_way = {item.download.id for item in batch}
-                if len(self._waiting) < MOST:
+                if len(self._waiting) < MOST and self._weight < HEAVY:
                     self._room.set()
                 await self._commit(batch)
                 self._under_way = set()
+                del batch  # its bodies shall not wait with the next one
                 turn, self._turn = self._turn, asyncio.Event()
                 turn.set()
         finally:
@@ -140,6 +146,22 @@ class Committer:
             self._work = None
             self._room.set()
             self._idle.set()
+
+    def _is_much(self) -> bool:
+        """Say whether what waits makes a batch by itself."""
+        return len(self._waiting) >= BATCH or self._weight >= HEAVY
+
+    def _take(self) -> list[Finished]:
+        """Take as many as are committed at once, by number and by what they hold in memory."""
+        count = weight = 0
+        for item in self._waiting[:BATCH]:
+            count += 1
+            weight += _weight(item)
+            if weight >= HEAVY:
+                break
+        batch, self._waiting = self._waiting[:count], self._waiting[count:]
+        self._weight -= weight
+        return batch
 
     async def _commit(self, batch: list[Finished]) -> None:
         outcomes: list[Published | DownloadError]
@@ -209,6 +231,10 @@ class Committer:
                     log.warning("Finished files wait: the list can't be written: %s", error.message)
                 told = True
                 await asyncio.sleep(AGAIN)
+
+
+def _weight(item: Finished) -> int:
+    return len(item.ready.body) if item.ready.body is not None else 0
 
 
 def _intent(item: Finished, landing: Landing) -> Intent:

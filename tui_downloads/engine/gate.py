@@ -40,10 +40,11 @@ class Gate:
 class Gates:
     """Opens and closes the gates of running transfers as limits change."""
 
-    # Mutable state: the share, and who takes part with which limit of its own.
+    # Mutable state: the share, who takes part with which limit of its own, and how many of each download.
     def __init__(self, limits: Limits) -> None:
         self._share = Share()
         self._guests: dict[Transfer, int] = {}
+        self._present: dict[str, int] = {}
         self._limits = limits
         self.change(limits)
 
@@ -56,8 +57,11 @@ class Gates:
 
     def enter(self, transfer: Transfer, host: str, own: int) -> None:
         """Let a transfer take part; `own` is its download's limit."""
+        id = transfer.download.id
+        if transfer not in self._guests:
+            self._present[id] = self._present.get(id, 0) + 1
         self._guests[transfer] = own
-        self._share.enter(transfer.download.id, host, own)
+        self._share.enter(id, host, own)
         self._set(transfer, own)
 
     def limit(self, transfer: Transfer, own: int) -> None:
@@ -69,10 +73,15 @@ class Gates:
 
     def leave(self, transfer: Transfer) -> None:
         """Take a transfer out."""
-        self._guests.pop(transfer, None)
+        id = transfer.download.id
         transfer.gate = None
-        if all(guest.download.id != transfer.download.id for guest in self._guests):
-            self._share.leave(transfer.download.id)
+        if self._guests.pop(transfer, None) is None:
+            return
+        left = self._present.pop(id) - 1
+        if left:
+            self._present[id] = left
+        else:
+            self._share.leave(id)
 
     def _set(self, transfer: Transfer, own: int) -> None:
         limits = self._limits

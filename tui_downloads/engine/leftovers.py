@@ -7,6 +7,7 @@ import asyncio
 from tui_downloads.files.recovery import scan
 
 from .superseded import ASIDE
+from .transfers import marked
 from .unfinished import Unfinished
 
 
@@ -18,12 +19,12 @@ class Leftovers:
         self.folders = Unfinished()
         self._folders: dict[str, dict[str, list[str]]] = {}
 
-    async def take(self, folder: str, url: str) -> list[str]:
+    async def take(self, folder: str, link: str) -> list[str]:
         """Give the parts of a link in a folder, once: the one to go on from, then those of versions before it."""
         parts = self._folders.get(folder)
         if parts is None:
             parts = self._folders[folder] = await asyncio.to_thread(_read, folder)
-        return parts.pop(url, [])
+        return parts.pop(marked(link), []) if parts else []
 
 
 def _read(folder: str) -> dict[str, list[str]]:

@@ -10,13 +10,14 @@ import asyncio
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tui_downloads.core.download import Download
 from tui_downloads.core.errors import TuiDownloadsError
 from tui_downloads.core.lifecycle import RUNNING, Chore, Move, State, can
 from tui_downloads.core.queue import Queue
+from tui_downloads.core.snapshots import EMPTY, Proof
 
 from .alarms import Alarms
 from .committer import Committer, Finished
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from .ticker import Ticker
 
 log = logging.getLogger("tui_downloads.engine")
+# The value of a member is a slow property, and three events are told of each of many small files.
+WORDS = {state: state.value for state in State}
+PROOF_WORDS = {proof: proof.value for proof in Proof}
 Listener = Callable[[str, Download], None]
 
 
@@ -130,18 +134,19 @@ class Manager:
         """Publish a download's state."""
         self.deadlines.follow(download)
         self.views.touch(download)
-        data: dict[str, object] = {}
+        data: Mapping[str, object] = EMPTY
         if download.state is State.COMPLETE:
             path = f"{download.folder}/{download.name}"
-            data = {"path": path, "size": download.size, "proof": download.proof.value, "checksum": download.checksum}
+            proof = PROOF_WORDS[download.proof]
+            data = done = {"path": path, "size": download.size, "proof": proof, "checksum": download.checksum}
             if download.meta.get("skipped"):
-                data["skipped"] = True
+                done["skipped"] = True
         elif download.state is State.FAILED and download.error is not None:
             error = download.error
             data = {"code": error.code, "message": error.message, "next_step": error.next_step, "exit": error.exit}
         elif download.waiting is not None:
             data = {"reason": download.waiting.reason, "until": download.waiting.until}
-        self.services.hub.emit("state", download.id, download.state.value, data)
+        self.services.hub.emit("state", download.id, WORDS[download.state], data)
         for listener in self.listeners:
             listener("state", download)
 

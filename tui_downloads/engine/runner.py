@@ -62,7 +62,12 @@ class Runner:
     def start(self) -> None:
         self.task = asyncio.get_running_loop().create_task(self._run())
         # A task that is cancelled before its first step never comes to its end by itself.
-        self.task.add_done_callback(lambda _: self.manager.left(self))
+        self.task.add_done_callback(self._ended)
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        self.manager.left(self)
+        # Runner and transfer know each other: together they would wait for the collector, and bodies with them.
+        self.transfers.clear()
 
     def cancel(self) -> None:
         """Ask the work to end; once, for a second time would cut short what makes its bytes safe."""

@@ -204,7 +204,7 @@ class Transfer:
         """Take up the part that an earlier session left, if it is there and ours."""
         paths = [self.file.part] if self.file.part is not None else []
         if not paths and self.services.leftovers is not None and len(self.download.files) == 1:
-            paths = await self.services.leftovers.take(self.settings.folder, marked(self.download.url))
+            paths = await self.services.leftovers.take(self.settings.folder, self.download.url)
         if not paths:
             return
         path, *before = paths

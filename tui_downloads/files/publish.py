@@ -66,6 +66,7 @@ def land(
     known = known or Known()
     results: list[Published | DownloadError] = []
     touched: dict[str, list[int]] = {}
+    taken: dict[str, Taken] = {}
     with _folders() as folders:
         for index, (item, landing) in enumerate(zip(items, landings, strict=True)):
             if isinstance(landing, DownloadError):
@@ -73,7 +74,9 @@ def land(
                 continue
             try:
                 at = folders(item.folder)
-                results.append(_land(item, landing, at, known.of(at)))
+                if item.folder not in taken:
+                    taken[item.folder] = known.of(at)
+                results.append(_land(item, landing, at, taken[item.folder]))
                 touched.setdefault(item.folder, []).append(index)
                 if item.part is not None and item.part.folder != at.path:
                     touched.setdefault(item.part.folder, [])

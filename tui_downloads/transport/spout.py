@@ -33,10 +33,10 @@ def plain_length(head: Head) -> int:
     if head.scheme != "http" or head.status not in (200, 206):
         return 0
     fields = head.headers
-    lengths = fields.all("content-length")
-    if len(lengths) != 1 or "transfer-encoding" in fields or "content-encoding" in fields:
+    length = fields.get("content-length")
+    if not (length.isascii() and length.isdigit()) or len(fields.all("content-length")) != 1:
         return 0
-    return int(lengths[0]) if lengths[0].isascii() and lengths[0].isdigit() else 0
+    return 0 if "transfer-encoding" in fields or "content-encoding" in fields else int(length)
 
 
 def direct(sink: Sink) -> DirectSink | None:
