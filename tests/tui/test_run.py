@@ -123,12 +123,11 @@ def settled(terminal: Terminal, keys: list[str]) -> None:
 
 
 def test_hostile_names_send_no_escape_of_theirs(terminal, hostile):
-    """No control of a name reaches the wire in table, details, log, palette, dialogs, notifications or title."""
+    """No control of a name reaches the wire: table, preview, details, log, palette, dialogs, notifications, title."""
     it = terminal({"names": hostile})
     it.ready()
-    settled(
-        it, ["\r", "]", "]", "]", "\x1b", "j", "D", "\x1b", "5", "1", ":", "r", "e", "\x1b", "m", "x", "d", "4", "3"]
-    )
+    keys = "w j \r ] ] ] \x1b j D \x1b 5 1 : r e \x1b m x d 4 3".split(" ")
+    settled(it, keys)
     sends_nothing_of_theirs(it)
 
 
