@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 
 import pytest
 
@@ -292,6 +293,22 @@ async def test_interim_answers_are_signs_of_life(transport, raw):
     server, sink = await raw(work), Collect()
     await transport.fetch(Request(server.url(), reach=Reach(stall_timeout=1.5)), sink)
     assert bytes(sink.data) == b"ok"
+
+
+async def test_interim_answers_without_end_are_none(transport, raw):
+    """A server that says 102 and nothing else, ever, is given up."""
+
+    async def work(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 102 Processing\r\n\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.005)
+
+    server = await raw(work)
+    error = await failure(transport, Request(server.url(), reach=Reach(stall_timeout=0.5)))
+    assert error.code is Code.STALLED
 
 
 @pytest.mark.parametrize("drips", [False, True])
