@@ -26,7 +26,8 @@ def call(port: int, method: str, *params: Any) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/jsonrpc", body, timeout=60) as answer:
             return json.load(answer)["result"]
     except urllib.error.HTTPError as error:
-        return json.load(error)["error"]["message"]
+        with error:
+            return json.load(error)["error"]["message"]
     except OSError:
         return None
 

@@ -6,12 +6,14 @@ import json
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Program, until
 from tui_downloads.demo.content import digest
+from tui_downloads.files import claim
 
 MB = 1_000_000
 
@@ -105,6 +107,18 @@ def practice_path(link: str) -> str:
 def _after_bytes(folder: Path) -> None:
     """Wait until a good piece is on the disk."""
     until(lambda: sum(path.stat().st_blocks for path in folder.glob("*.part")) * 512 > 2 * MB, "two megabytes")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere only a day later")
+def test_what_a_killed_get_left_half_named_is_cleared_away(program: Program, practice) -> None:
+    """The next one in that folder does it; what belongs to a process that lives stays."""
+    script = "from tui_downloads.files import claim; print(claim.temporary())"
+    left = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    living = claim.temporary()
+    for name in (left, living):
+        (program.cwd / name).write_bytes(b"half")
+    program("get", practice.file(1000, "one.bin"))
+    assert sorted(os.listdir(program.cwd)) == sorted(["one.bin", living])
 
 
 def test_two_gets_at_once_do_not_share_a_part(program: Program, practice) -> None:

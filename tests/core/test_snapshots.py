@@ -44,6 +44,13 @@ def test_a_fraction_is_known_with_the_size(facts, fraction):
     assert view(**facts).fraction == fraction
 
 
+def test_a_bar_shows_what_is_read_again_while_a_file_is_proven():
+    """Before and after it shows what is here."""
+    assert view(size=10, done=10, state=State.VERIFYING, checked=4).progress == 0.4
+    assert view(size=10, done=10, state=State.VERIFYING).progress == 1.0
+    assert view(size=10, done=5, checked=4).progress == 0.5
+
+
 def test_snapshots_do_not_share_what_could_change():
     """Defaults are immutable or new each time."""
     assert Snapshot().downloads is EMPTY

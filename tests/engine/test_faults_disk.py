@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import os
 import resource
@@ -50,13 +51,9 @@ def mount(point: Path) -> bool:
 def fill(folder: Path) -> Path:
     """Leave no room on a disk."""
     plug = folder / "plug"
-    with plug.open("wb") as file:
-        try:
-            while True:
-                file.write(b"x" * 65536)
-                file.flush()
-        except OSError:
-            pass
+    with plug.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(b"x" * 65536)
     return plug
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,8 +36,10 @@ def dependencies(server_program):
 
 @pytest.fixture(scope="session")
 def clips(tmp_path_factory) -> Path:
-    """Make a clip in two heights, as files, as HLS and as DASH."""
+    """Make a clip in two heights, as files, as HLS and as DASH; nothing where the tests are skipped."""
     folder = tmp_path_factory.mktemp("clips")
+    if shutil.which("ffmpeg") is None:
+        return folder
 
     def make(*arguments: str) -> None:
         subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments], cwd=folder, check=True)

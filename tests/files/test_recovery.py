@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from tests.files.conftest import URL, listing
@@ -60,6 +62,18 @@ def test_a_link_is_found(make_part, folder):
     free.close()
     assert find(folder, URL) == free.path
     assert find(folder, "https://other.example/") is None
+
+
+def test_temporary_files_of_a_process_that_ended_are_swept(folder):
+    """At once where it is known to have ended; another machine's and a living one's are left alone."""
+    script = "from tui_downloads.files import claim; print(claim.temporary())"
+    dead = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.strip()
+    prefix = len(claim.TEMPORARY_PREFIX)
+    foreign = f"{dead[:prefix]}ffffffff{dead[prefix + 8 :]}"
+    for name in (dead, foreign, mine := claim.temporary()):
+        Path(f"{folder}/{name}").write_text("")
+    assert sweep(folder) == ([dead] if sys.platform == "linux" else [])
+    assert {foreign, mine} <= set(listing(folder))
 
 
 def test_old_temporary_files_of_ours_are_swept(folder):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tui_downloads.files.recovery import scan
+from tui_downloads.files.recovery import scan, sweep
 
 from .superseded import ASIDE
 from .transfers import marked
@@ -30,6 +30,7 @@ class Leftovers:
 def _read(folder: str) -> dict[str, list[str]]:
     current: dict[str, str] = {}
     aside: dict[str, list[str]] = {}
+    sweep(folder)
     for found in scan([folder]):
         if ASIDE in found.origin.extra:
             aside.setdefault(found.origin.url, []).append(found.path)

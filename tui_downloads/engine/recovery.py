@@ -105,7 +105,7 @@ class Recovery:
         """Find journals without a row; when the list was lost they become its rows again."""
         known = {file.part for item in self._manager.downloads.values() for file in item.files if file.part}
         folders = {self._setup.folder, *(item.folder for item in self._manager.downloads.values())}
-        found = await asyncio.to_thread(lambda: list(parts.scan(sorted(folders))))
+        found = await asyncio.to_thread(_tidied, sorted(folders))
         orphans = [item for item in found if not item.locked and item.path not in known]
         self.offered = [item for item in orphans if item.origin.url]
         for item in orphans:
@@ -222,6 +222,13 @@ def _from_spool(item: Any) -> Download | None:
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
+
+
+def _tidied(folders: list[str]) -> list[parts.Found]:
+    """Give the parts in folders, which are rid of what a crash left half named."""
+    for folder in folders:
+        parts.sweep(folder)
+    return list(parts.scan(folders))
 
 
 def _from_part(found: parts.Found) -> Download:

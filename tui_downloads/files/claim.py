@@ -10,14 +10,16 @@ import os
 import stat
 import sys
 import time
+import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EMLINK})
 NOT_OURS = frozenset({errno.ELOOP, errno.EMLINK, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENXIO})
 """What opening a link, a folder, a pipe or a file that we may not read fails with."""
 TEMPORARY_PREFIX = ".tui-downloads-"
 TEMPORARY_SUFFIX = ".tmp"
-_SESSION = os.urandom(12).hex()
+_CHANCE = os.urandom(4).hex()
 _COUNTER = itertools.count()
 
 
@@ -96,7 +98,37 @@ def _renamer() -> Callable[[int, bytes, int, bytes], int] | None:
 
 def temporary() -> str:
     """Make up a name nobody else uses, which says whose file it is."""
-    return f"{TEMPORARY_PREFIX}{_SESSION}{next(_COUNTER):08x}{TEMPORARY_SUFFIX}"
+    world = _world() or 8 * "0"
+    return f"{TEMPORARY_PREFIX}{world}{os.getpid():08x}{_CHANCE}{next(_COUNTER):08x}{TEMPORARY_SUFFIX}"
+
+
+def deserted(name: str) -> bool:
+    """Say whether the process that made up this name is known to have ended."""
+    words = name.removeprefix(TEMPORARY_PREFIX)
+    try:
+        world, number = words[:8], int(words[8:16], 16)
+    except ValueError:
+        return False
+    if not _world() or world != _world() or not 0 < number < 1 << 31:
+        return False  # of another machine or container, where the number means another process
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+@functools.cache
+def _world() -> str:
+    """Name what the number of a process is unique in: this start of this machine, and this container."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_bytes()
+        space = os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return ""
+    return f"{zlib.crc32(boot + space.encode()):08x}"
 
 
 def is_at(fd: int, name: str, folder_fd: int) -> bool:

@@ -23,7 +23,7 @@ from .folder import Folder
 from .peek import JOURNAL, PART, Peek, peek
 
 OLD = 24 * 3600.0
-"""Seconds after which a temporary file of ours belongs to nobody."""
+"""Seconds after which a temporary file of ours belongs to nobody, whoever made it."""
 _TEMPORARY = late(re.escape(claim.TEMPORARY_PREFIX) + r"[0-9a-f]{24,48}" + re.escape(claim.TEMPORARY_SUFFIX))
 
 
@@ -66,9 +66,10 @@ def find(folder: str, url: str) -> str | None:
 
 
 def sweep(folder: str, *, now: float | None = None) -> list[str]:
-    """Remove temporary files of ours that a crash has left a day ago or longer; give their names.
+    """Remove temporary files of ours that a crash has left; give their names.
 
-    Only after the intents of a database are adopted: until then such a file may be all there is of a download.
+    Their process is known to have ended, or they are a day old. Only after the intents of a database are adopted:
+    until then such a file may be all there is of a download.
     """
     now = time.time() if now is None else now
     removed = []
@@ -83,9 +84,9 @@ def sweep(folder: str, *, now: float | None = None) -> list[str]:
                 continue
             try:
                 status = entry(at, name)
-                if status is None or not claim.ours(status, own) or now - status.st_mtime < OLD:
+                if status is None or not claim.ours(status, own) or not stat.S_ISREG(status.st_mode):
                     continue
-                if not stat.S_ISREG(status.st_mode) or now - status.st_ctime < OLD:
+                if now - max(status.st_mtime, status.st_ctime) < OLD and not claim.deserted(name):
                     continue
                 os.unlink(name, dir_fd=at.fd)
             except OSError:
