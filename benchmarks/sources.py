@@ -26,6 +26,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from benchmarks.memory import peak  # noqa: E402
 from benchmarks.servers import find_nginx, memory_folder  # noqa: E402
 from tui_downloads.config.paths import find  # noqa: E402
 from tui_downloads.daemon import answers  # noqa: E402
@@ -111,10 +112,9 @@ def get(folder: Path, *arguments: str) -> Run:
 def resident(pid: int) -> float:
     """Give the most that a process had resident, in MiB."""
     try:
-        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+        return peak(pid)
     except OSError:
         return 0.0
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 def packages(scale: Scale, root: Path, origin: str) -> list[str]:

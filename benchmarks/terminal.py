@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyte
+from memory import peak
 
 SIZE = (120, 40)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -107,9 +108,7 @@ class Terminal:
 
     def memory(self) -> float:
         """The most memory it had, in MB."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        found = re.search(r"VmHWM:\s+(\d+)", status)
-        return int(found[1]) / 1024 if found else 0.0
+        return peak(self.process.pid)
 
     def close(self) -> None:
         """End the program as a closed window would, and wait for it."""

@@ -18,7 +18,6 @@ import json
 import os
 import platform
 import pty
-import re
 import select
 import struct
 import subprocess
@@ -30,6 +29,8 @@ import time
 from fcntl import ioctl
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from memory import peak
 
 if TYPE_CHECKING:
     from tui_downloads.core.snapshots import Snapshot
@@ -236,12 +237,6 @@ def real(start: dict, rest: dict, load: dict, long: dict) -> list[str]:
         f"{long['page_median']:.0f} ms, {long['page_worst']:.0f} ms, {long['end']:.0f} ms |",
         f"| memory after that | {long['memory']:.0f} MB |",
     ]
-
-
-def peak() -> float:
-    """Give the most memory this process had, in MB; the system's other figure counts what it was forked from, too."""
-    found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
-    return int(found[1]) / 1024 if found else 0.0
 
 
 def main() -> None:
